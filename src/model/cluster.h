@@ -1,0 +1,205 @@
+#ifndef MESHLIB_MODEL_CLUSTER_H_
+#define MESHLIB_MODEL_CLUSTER_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "model/endpoints.h"
+#include "model/metadata.h"
+
+namespace meshlib::model {
+
+// Names and defaults of this file are those of Envoy's cluster.proto and
+// extensions/load_balancing_policies.
+
+// A host that became available ramps up over `window`.
+struct SlowStart {
+  absl::Duration window = absl::ZeroDuration();  // 0: off
+  double aggression = 1.0;
+  double min_weight_percent = 10.0;
+
+  friend bool operator==(const SlowStart& a, const SlowStart& b) {
+    return a.window == b.window && a.aggression == b.aggression &&
+           a.min_weight_percent == b.min_weight_percent;
+  }
+};
+
+enum class LbPolicy {
+  kRoundRobin,
+  kLeastRequest,
+  kRandom,
+  kRingHash,
+  kMaglev,
+  kCustom,  // an application's own, found by `custom_name`
+};
+const char* LbPolicyName(LbPolicy policy);  // "ROUND_ROBIN"
+
+enum class RingHashFunction { kXxHash, kMurmurHash2 };
+enum class LeastRequestSelection { kNChoices, kFullScan };
+enum class LocalityBasis { kHealthyHostsNum, kHealthyHostsWeight };
+
+struct ZoneAwareLb {
+  double routing_enabled_percent = 100.0;
+  uint64_t min_cluster_size = 6;
+  bool fail_traffic_on_panic = false;
+  bool force_locality_direct_routing = false;
+  std::optional<uint32_t> force_local_zone_min_size;  // set: force_local_zone
+  LocalityBasis locality_basis = LocalityBasis::kHealthyHostsNum;
+
+  friend bool operator==(const ZoneAwareLb& a, const ZoneAwareLb& b);
+};
+
+// What load balancing of one cluster is configured to be.
+struct LoadBalancing {
+  LbPolicy policy = LbPolicy::kRoundRobin;
+  std::string custom_name;
+  std::string custom_config;  // the policy's own configuration, as JSON
+
+  // Both may be absent; locality weights win where both are set.
+  bool locality_weighted = false;
+  std::optional<ZoneAwareLb> zone_aware;
+
+  double healthy_panic_threshold = 50.0;  // percent; Envoy truncates it
+  SlowStart slow_start;                   // round robin and least request
+
+  uint32_t choice_count = 2;  // least request
+  double active_request_bias = 1.0;
+  bool active_request_bias_explicit = false;
+  LeastRequestSelection selection = LeastRequestSelection::kNChoices;
+
+  RingHashFunction hash_function = RingHashFunction::kXxHash;
+  uint64_t minimum_ring_size = 1024;
+  uint64_t maximum_ring_size = 8 * 1024 * 1024;
+  uint64_t maglev_table_size = 65537;
+  bool use_hostname_for_hashing = false;
+  uint32_t hash_balance_factor = 0;  // 0: off; else percent, at least 100
+
+  // Hosts that are excluded until their first health check, as Envoy's
+  // ignore_new_hosts_until_first_hc.
+  bool ignore_new_hosts_until_first_hc = false;
+  // Which EDS health statuses may be overridden to; reserved for
+  // override_host.
+  absl::Duration update_merge_window = absl::Seconds(1);
+
+  friend bool operator==(const LoadBalancing& a, const LoadBalancing& b);
+};
+
+enum class RoutingPriority : uint8_t { kDefault = 0, kHigh = 1 };
+
+struct RetryBudget {
+  double budget_percent = 20.0;
+  uint32_t min_retry_concurrency = 3;
+
+  friend bool operator==(const RetryBudget& a, const RetryBudget& b) {
+    return a.budget_percent == b.budget_percent &&
+           a.min_retry_concurrency == b.min_retry_concurrency;
+  }
+};
+
+struct CircuitBreakerThresholds {
+  uint32_t max_connections = 1024;
+  uint32_t max_pending_requests = 1024;
+  uint32_t max_requests = 1024;
+  uint32_t max_retries = 3;
+  uint32_t max_connection_pools = UINT32_MAX;
+  bool track_remaining = false;
+  std::optional<RetryBudget> retry_budget;  // set: max_retries is ignored
+
+  friend bool operator==(const CircuitBreakerThresholds& a,
+                         const CircuitBreakerThresholds& b);
+};
+
+struct CircuitBreakers {
+  // By RoutingPriority.
+  std::array<CircuitBreakerThresholds, 2> thresholds;
+  uint32_t per_host_max_connections = UINT32_MAX;
+
+  friend bool operator==(const CircuitBreakers& a, const CircuitBreakers& b) {
+    return a.thresholds == b.thresholds &&
+           a.per_host_max_connections == b.per_host_max_connections;
+  }
+};
+
+struct OutlierDetection {
+  absl::Duration interval = absl::Seconds(10);
+  absl::Duration base_ejection_time = absl::Seconds(30);
+  absl::Duration max_ejection_time = absl::Seconds(300);
+  absl::Duration max_ejection_time_jitter = absl::ZeroDuration();
+  uint32_t max_ejection_percent = 10;
+  bool always_eject_one_host = false;
+  bool split_external_local_origin_errors = false;
+  bool successful_active_health_check_uneject_host = true;
+
+  uint32_t consecutive_5xx = 5;
+  uint32_t enforcing_consecutive_5xx = 100;
+  uint32_t consecutive_gateway_failure = 5;
+  uint32_t enforcing_consecutive_gateway_failure = 0;
+  uint32_t consecutive_local_origin_failure = 5;
+  uint32_t enforcing_consecutive_local_origin_failure = 100;
+
+  uint32_t success_rate_minimum_hosts = 5;
+  uint32_t success_rate_request_volume = 100;
+  uint32_t success_rate_stdev_factor = 1900;  // thousandths
+  uint32_t enforcing_success_rate = 100;
+  uint32_t enforcing_local_origin_success_rate = 100;
+
+  uint32_t failure_percentage_threshold = 85;
+  uint32_t failure_percentage_minimum_hosts = 5;
+  uint32_t failure_percentage_request_volume = 50;
+  uint32_t enforcing_failure_percentage = 0;
+  uint32_t enforcing_failure_percentage_local_origin = 0;
+
+  friend bool operator==(const OutlierDetection& a, const OutlierDetection& b);
+};
+
+enum class DiscoveryType {
+  kStatic,
+  kStrictDns,
+  kLogicalDns,
+  kEds,
+  kOriginalDst,
+  kAggregate,
+};
+const char* DiscoveryTypeName(DiscoveryType type);  // "STRICT_DNS"
+
+// What an UpstreamTlsContext says, as far as balancing and picks need it.
+struct UpstreamTls {
+  std::string sni;
+  std::vector<std::string> alpn;
+  std::string certificate_sds_name;  // SDS secret names; empty: none
+  std::string validation_sds_name;
+
+  friend bool operator==(const UpstreamTls& a, const UpstreamTls& b);
+};
+
+// One cluster as configured. Immutable once it is shared.
+struct Cluster {
+  std::string name;
+  DiscoveryType type = DiscoveryType::kStatic;
+  std::string eds_service_name;        // as asked from EDS; the name if not set
+  std::vector<std::string> aggregate;  // names of the member clusters
+  absl::Duration connect_timeout = absl::Seconds(5);
+  LoadBalancing lb;
+  CircuitBreakers circuit_breakers;
+  std::optional<OutlierDetection> outlier_detection;
+  // TLS of the cluster's connections: its transport_socket, else that of the
+  // transport_socket_matches entry for Istio's tlsMode "istio".
+  std::optional<UpstreamTls> tls;
+  // The exact names (URI, DNS) of its SAN matchers: who the hosts must be.
+  std::vector<std::string> expected_identities;
+  // Inline endpoints: static and DNS clusters. Null for EDS.
+  std::shared_ptr<const Endpoints> endpoints;
+  std::shared_ptr<const Metadata> metadata;
+  uint32_t per_connection_buffer_limit_bytes = 1024 * 1024;
+
+  friend bool operator==(const Cluster& a, const Cluster& b);
+};
+
+}  // namespace meshlib::model
+
+#endif  // MESHLIB_MODEL_CLUSTER_H_

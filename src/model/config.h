@@ -1,0 +1,42 @@
+#ifndef MESHLIB_MODEL_CONFIG_H_
+#define MESHLIB_MODEL_CONFIG_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/cluster.h"
+#include "model/endpoints.h"
+#include "model/listener.h"
+#include "model/locality.h"
+#include "model/metadata.h"
+#include "model/route.h"
+
+namespace meshlib::model {
+
+// Who this process is.
+struct Node {
+  std::string id;
+  std::string cluster;
+  Locality locality;
+  Value metadata;
+};
+
+// Everything that a set of files says: a bootstrap with its
+// static_resources, or a directory of resources. Shared parts are immutable.
+struct Config {
+  Node node;
+  std::string local_cluster_name;  // cluster_manager.local_cluster_name
+  // Runtime values of the static layers, later layers over earlier ones.
+  std::map<std::string, Value, std::less<>> runtime;
+
+  std::vector<std::shared_ptr<const Cluster>> clusters;
+  std::vector<std::shared_ptr<const Listener>> listeners;
+  std::vector<std::shared_ptr<const RouteConfig>> route_configs;  // RDS
+  std::vector<std::shared_ptr<const Endpoints>> endpoints;        // EDS
+};
+
+}  // namespace meshlib::model
+
+#endif  // MESHLIB_MODEL_CONFIG_H_

@@ -1,0 +1,48 @@
+#include "model/endpoints.h"
+
+#include <tuple>
+
+namespace meshlib::model {
+
+const char* HealthStatusName(HealthStatus status) {
+  switch (status) {
+    case HealthStatus::kUnknown:
+      return "UNKNOWN";
+    case HealthStatus::kHealthy:
+      return "HEALTHY";
+    case HealthStatus::kUnhealthy:
+      return "UNHEALTHY";
+    case HealthStatus::kDraining:
+      return "DRAINING";
+    case HealthStatus::kTimeout:
+      return "TIMEOUT";
+    case HealthStatus::kDegraded:
+      return "DEGRADED";
+  }
+  return "UNKNOWN";
+}
+
+bool operator==(const Endpoint& a, const Endpoint& b) {
+  if (std::tie(a.address, a.hostname, a.additional_addresses, a.weight,
+               a.health) != std::tie(b.address, b.hostname,
+                                     b.additional_addresses, b.weight,
+                                     b.health)) {
+    return false;
+  }
+  if (a.metadata == b.metadata) return true;
+  return a.metadata && b.metadata && *a.metadata == *b.metadata;
+}
+
+bool operator==(const LocalityEndpoints& a, const LocalityEndpoints& b) {
+  return std::tie(a.locality, a.priority, a.weight, a.endpoints) ==
+         std::tie(b.locality, b.priority, b.weight, b.endpoints);
+}
+
+bool operator==(const Endpoints& a, const Endpoints& b) {
+  return std::tie(a.cluster_name, a.localities, a.drops,
+                  a.overprovisioning_factor, a.weighted_priority_health) ==
+         std::tie(b.cluster_name, b.localities, b.drops,
+                  b.overprovisioning_factor, b.weighted_priority_health);
+}
+
+}  // namespace meshlib::model

@@ -1,0 +1,56 @@
+#ifndef MESHLIB_MODEL_LISTENER_H_
+#define MESHLIB_MODEL_LISTENER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "model/route.h"
+
+namespace meshlib::model {
+
+// An HTTP connection manager, as far as a client needs it.
+struct HttpConnectionManager {
+  std::string stat_prefix;
+  // Exactly one: the routes inline, or the name to ask RDS for.
+  std::shared_ptr<const RouteConfig> route_config;
+  std::string rds_route_config_name;
+  std::optional<absl::Duration> max_stream_duration;
+  std::optional<absl::Duration> stream_idle_timeout;
+  std::vector<std::string> http_filters;  // names, in order
+};
+
+struct TcpProxy {
+  std::string stat_prefix;
+  std::variant<std::string, WeightedClusters> cluster;
+};
+
+struct FilterChain {
+  std::string name;
+  // What the chain's filters do with a connection; neither: something that
+  // this library does not act on.
+  std::optional<HttpConnectionManager> http;
+  std::optional<TcpProxy> tcp;
+};
+
+enum class TrafficDirection : uint8_t { kUnspecified, kInbound, kOutbound };
+
+// One listener: a gRPC-style API listener (`api_listener`), or a socket
+// listener whose filter chains say what its port would do.
+struct Listener {
+  std::string name;
+  std::string address;  // "0.0.0.0:8080"; empty for an API listener
+  std::optional<uint32_t> port;
+  TrafficDirection traffic_direction = TrafficDirection::kUnspecified;
+  bool bind_to_port = true;
+  std::optional<HttpConnectionManager> api_listener;
+  std::vector<FilterChain> filter_chains;  // the default chain last
+};
+
+}  // namespace meshlib::model
+
+#endif  // MESHLIB_MODEL_LISTENER_H_
