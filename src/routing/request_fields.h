@@ -1,0 +1,59 @@
+#ifndef MESHLIB_ROUTING_REQUEST_FIELDS_H_
+#define MESHLIB_ROUTING_REQUEST_FIELDS_H_
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "base/strings.h"
+#include "meshlib/request.h"
+
+namespace meshlib::routing {
+
+// Parts of a request as Envoy's router cuts them. Nothing here allocates; the
+// answers are views into the request.
+
+// The path up to the first '?' or '#'.
+std::string_view PathOf(std::string_view path_and_query);
+
+// The first value of a query parameter, not decoded ("" for a bare name).
+std::optional<std::string_view> QueryParameter(std::string_view path_and_query,
+                                               std::string_view name);
+
+// The first value of a cookie, without the double quotes around it.
+std::optional<std::string_view> Cookie(const Request& request,
+                                       std::string_view name);
+
+// What a header name in lower case says; knows :authority, :path, :method and
+// :scheme, and "host" as a name of :authority where no such header stands.
+// An empty pseudo-header counts as missing. `count`, if given, becomes the
+// number of values.
+std::optional<std::string_view> FirstHeader(const Request& request,
+                                            std::string_view name,
+                                            size_t* count = nullptr);
+
+// Header names are mostly of different lengths, or alike in every byte.
+inline bool SameName(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && (a == b || base::EqualsIgnoreCase(a, b));
+}
+
+// Calls visit(value) for each value of an ordinary header, in order.
+template <typename Visit>
+void ForEachHeader(const Request& request, std::string_view name, Visit visit) {
+  for (const Header& header : request.headers) {
+    if (SameName(header.name, name)) visit(header.value);
+  }
+}
+
+// content-type is application/grpc or application/grpc+something.
+bool IsGrpc(const Request& request);
+
+// CONNECT, or an upgrade to connect-udp.
+bool IsConnect(const Request& request);
+
+// Where ":port" begins; npos if there is none. Knows IPv6 in brackets.
+size_t PortStart(std::string_view authority);
+
+}  // namespace meshlib::routing
+
+#endif  // MESHLIB_ROUTING_REQUEST_FIELDS_H_
