@@ -1,0 +1,63 @@
+#ifndef MESHLIB_LB_HOST_SOURCE_H_
+#define MESHLIB_LB_HOST_SOURCE_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/random.h"
+#include "meshlib/load_balancer.h"
+#include "model/host.h"
+
+namespace meshlib::lb {
+
+// A uniform number below n from one draw (multiply and shift: no division).
+inline uint32_t DrawBelow(base::Random& random, uint32_t n) {
+  return static_cast<uint32_t>(
+      static_cast<unsigned __int128>(random.Next()) * n >> 64);
+}
+
+// A policy of the application with its hosts.
+struct CustomBalancer {
+  std::unique_ptr<LoadBalancerHosts> hosts;
+  std::shared_ptr<const LoadBalancer> balancer;
+};
+
+// One set of hosts that a policy chooses from: all, the healthy or the
+// degraded hosts of a priority or of one of its localities. Immutable once
+// built, shared by versions of a Balancer.
+struct HostSource {
+  std::vector<const model::Host*> hosts;  // borrowed
+  // Empty if all weights are equal.
+  std::vector<uint32_t> weights;
+  // Running sums of `weights`, for draws without a scheduler.
+  std::vector<uint64_t> weight_sums;
+  // Some host was in slow start when this was built.
+  bool slow_start = false;
+  // Slow start holds for healthy hosts only. Empty: they all are, or slow
+  // start is off.
+  std::vector<bool> ramps;
+  CustomBalancer custom;
+
+  uint32_t size() const { return static_cast<uint32_t>(hosts.size()); }
+  bool weighted() const { return !weights.empty(); }
+  uint32_t weight(uint32_t index) const {
+    return weights.empty() ? 1 : weights[index];
+  }
+
+  // A host by its weight's share of the sum. Not for an empty source.
+  uint32_t DrawWeighted(base::Random& random) const {
+    if (weights.empty()) return DrawBelow(random, size());
+    const auto drawn = static_cast<uint64_t>(
+        static_cast<unsigned __int128>(random.Next()) * weight_sums.back() >>
+        64);
+    return static_cast<uint32_t>(
+        std::upper_bound(weight_sums.begin(), weight_sums.end(), drawn) -
+        weight_sums.begin());
+  }
+};
+
+}  // namespace meshlib::lb
+
+#endif  // MESHLIB_LB_HOST_SOURCE_H_

@@ -1,0 +1,252 @@
+#include "lb/zone_aware.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "test/lb/fake_cluster.h"
+
+namespace meshlib::lb {
+namespace {
+
+using Mode = ZoneAwarePlan::Mode;
+
+struct ZoneCase {
+  const char* name;
+  std::vector<uint32_t> local;     // hosts of the local cluster by zone
+  std::vector<uint32_t> upstream;  // healthy hosts by zone, the own one first
+  Mode mode;
+  uint64_t local_share = 0;
+  std::vector<uint64_t> residual = {};
+};
+
+class ZoneAware : public ::testing::Test {
+ protected:
+  ZoneAwarePlan Plan(const std::vector<uint32_t>& local,
+                     const std::vector<uint32_t>& upstream) {
+    local_.zones.clear();
+    for (size_t i = 0; i < local.size(); ++i) {
+      LocalCluster::Zone zone;
+      zone.locality.zone = std::string(1, static_cast<char>('a' + i));
+      zone.hosts = zone.healthy = local[i];
+      zone.healthy_weight = local[i];
+      local_.zones.push_back(zone);
+    }
+    names_.clear();
+    ZoneAwareInput input;
+    input.zones.resize(upstream.size());
+    for (size_t i = 0; i < upstream.size(); ++i) {
+      names_.push_back(std::make_unique<model::Locality>());
+      names_.back()->zone = std::string(1, static_cast<char>('a' + i));
+      input.zones[i] = {names_.back().get(), upstream[i], upstream[i]};
+      input.healthy_hosts += upstream[i];
+    }
+    own_.zone = "a";
+    input.own_zone_first = own_first_;
+    input.config = &config_;
+    input.local_cluster = &local_;
+    input.own_locality = &own_;
+    return PlanZoneAware(input);
+  }
+
+  model::ZoneAwareLb config_;
+  LocalCluster local_;
+  model::Locality own_;
+  bool own_first_ = true;
+  std::vector<std::unique_ptr<model::Locality>> names_;
+};
+
+TEST_F(ZoneAware, PlansAsEnvoyDoes) {
+  const ZoneCase kCases[] = {
+      {"same shares stay", {10, 10}, {10, 10}, Mode::kDirect},
+      {"more upstream stays", {1, 3}, {5, 5}, Mode::kDirect},
+      // 40/40/20 local, 25/50/25 upstream: 62.5 % stay, the rest goes to
+      // the free 10 and 5 percent.
+      {"residual",
+       {4, 4, 2},
+       {5, 10, 5},
+       Mode::kResidual,
+       6250,
+       {0, 1000, 1500}},
+      {"rounding down",
+       {1, 1, 1},
+       {2, 4, 1},
+       Mode::kResidual,
+       8571,
+       {0, 2381, 2381}},
+      {"own zone empty upstream",
+       {5, 5},
+       {0, 10},
+       Mode::kResidual,
+       0,
+       {0, 5000}},
+      {"one upstream zone", {5, 5}, {10}, Mode::kOff},
+      {"one local zone", {10}, {5, 5}, Mode::kOff},
+      {"own local zone empty", {0, 5, 5}, {5, 5}, Mode::kOff},
+      {"too small", {1, 3}, {2, 3}, Mode::kOff},
+      {"just large enough", {1, 3}, {3, 3}, Mode::kDirect},
+  };
+  for (const ZoneCase& c : kCases) {
+    const ZoneAwarePlan plan = Plan(c.local, c.upstream);
+    EXPECT_EQ(plan.mode, c.mode) << c.name;
+    EXPECT_EQ(plan.local_share, c.local_share) << c.name;
+    EXPECT_EQ(plan.residual, c.residual) << c.name;
+  }
+}
+
+TEST_F(ZoneAware, WithoutOwnUpstreamZoneEverythingIsResidual) {
+  own_first_ = false;
+  const ZoneAwarePlan plan = Plan({5, 5}, {2, 8});
+  EXPECT_EQ(plan.mode, Mode::kResidual);
+  EXPECT_EQ(plan.local_share, 0u);
+  EXPECT_EQ(plan.residual, (std::vector<uint64_t>{0, 3000}));
+}
+
+TEST_F(ZoneAware, ForceLocalZoneStaysAboveItsMinimum) {
+  EXPECT_EQ(Plan({9, 1}, {1, 9}).mode, Mode::kResidual);
+  config_.force_local_zone_min_size = 1;
+  EXPECT_EQ(Plan({9, 1}, {1, 9}).mode, Mode::kDirect);
+  // The number of local zones does not matter then.
+  EXPECT_EQ(Plan({10}, {1, 9}).mode, Mode::kDirect);
+  config_.force_local_zone_min_size = 2;
+  EXPECT_EQ(Plan({9, 1}, {1, 9}).mode, Mode::kResidual);
+  EXPECT_EQ(Plan({9, 1}, {2, 9}).mode, Mode::kDirect);
+  config_.force_local_zone_min_size.reset();
+  config_.force_locality_direct_routing = true;
+  EXPECT_EQ(Plan({9, 1}, {1, 9}).mode, Mode::kDirect);
+  EXPECT_EQ(Plan({9, 1}, {0, 9}).mode, Mode::kResidual);
+}
+
+TEST_F(ZoneAware, CountsWeightsWhenThatIsTheBasis) {
+  ZoneAwarePlan plan = Plan({5, 5}, {5, 5});
+  EXPECT_EQ(plan.percentages[0].upstream, 5000u);
+  config_.locality_basis = model::LocalityBasis::kHealthyHostsWeight;
+  local_.zones[0].healthy_weight = 30;
+  ZoneAwareInput input;
+  input.config = &config_;
+  input.local_cluster = &local_;
+  input.own_locality = &own_;
+  input.own_zone_first = true;
+  input.healthy_hosts = 10;
+  input.zones = {{names_[0].get(), 5, 5}, {names_[1].get(), 5, 15}};
+  plan = PlanZoneAware(input);
+  EXPECT_EQ(plan.percentages[0].upstream, 2500u);
+  EXPECT_EQ(plan.percentages[1].upstream, 7500u);
+  EXPECT_EQ(plan.percentages[0].local, 8571u);  // 30 of 35
+  EXPECT_EQ(plan.local_share, 2916u);
+}
+
+TEST_F(ZoneAware, IsOffWhileTheLocalClusterPanics) {
+  Plan({5, 5}, {5, 5});
+  local_.zones[0].healthy = 2;
+  local_.zones[1].healthy = 2;
+  ZoneAwareInput input;
+  input.config = &config_;
+  input.local_cluster = &local_;
+  input.own_locality = &own_;
+  input.own_zone_first = true;
+  input.healthy_hosts = 10;
+  input.zones = {{names_[0].get(), 5, 5}, {names_[1].get(), 5, 5}};
+  EXPECT_EQ(PlanZoneAware(input).mode, Mode::kOff);
+  config_.fail_traffic_on_panic = true;
+  EXPECT_EQ(PlanZoneAware(input).mode, Mode::kFail);
+  input.panic_threshold = 40;
+  EXPECT_EQ(PlanZoneAware(input).mode, Mode::kDirect);
+}
+
+TEST_F(ZoneAware, DrawsByLocalShareAndResidualCapacity) {
+  const ZoneAwarePlan plan = Plan({4, 4, 2}, {5, 10, 5});
+  base::Random random(5);
+  std::vector<int> counts(3);
+  for (int i = 0; i < 100000; ++i) ++counts[DrawZone(plan, random)];
+  EXPECT_NEAR(counts[0], 62500, 700);
+  EXPECT_NEAR(counts[1], 25000, 700);
+  EXPECT_NEAR(counts[2], 12500, 700);
+}
+
+TEST_F(ZoneAware, NeedsNoCapacityToDraw) {
+  ZoneAwarePlan plan;
+  plan.mode = Mode::kResidual;
+  plan.residual = {0, 0, 0};
+  base::Random random(5);
+  std::vector<int> counts(3);
+  for (int i = 0; i < 3000; ++i) ++counts[DrawZone(plan, random)];
+  for (const int count : counts) EXPECT_NEAR(count, 1000, 150);
+}
+
+TEST_F(ZoneAware, RoutesOnlyTheEnabledPercentageByZone) {
+  config_.routing_enabled_percent = 25;
+  const ZoneAwarePlan plan = Plan({10, 10}, {10, 10});
+  base::Random random(5);
+  int by_zone = 0;
+  for (int i = 0; i < 100000; ++i) {
+    by_zone += DrawRoutedByZone(plan, random) ? 1 : 0;
+  }
+  EXPECT_NEAR(by_zone, 25000, 600);
+  config_.routing_enabled_percent = 0;
+  EXPECT_EQ(Plan({10, 10}, {10, 10}).mode, Mode::kOff);
+}
+
+TEST(ZoneAwareBalancer, SendsToTheOwnZoneByTheSharesOfHosts) {
+  FakeCluster cluster;
+  cluster.AddLocality(0, "b", cluster.Equal(8));
+  cluster.AddLocality(0, "a", cluster.Equal(2));
+  model::Locality own;
+  own.region = "a";
+  cluster.input.own_locality = std::make_shared<const model::Locality>(own);
+  auto local = std::make_shared<LocalCluster>();
+  local->zones.resize(2);
+  local->zones[0].locality = own;
+  local->zones[0].hosts = local->zones[0].healthy = 4;
+  local->zones[1].locality.region = "b";
+  local->zones[1].hosts = local->zones[1].healthy = 6;
+  cluster.input.local_cluster = local;
+
+  for (const model::LbPolicy policy :
+       {model::LbPolicy::kRoundRobin, model::LbPolicy::kRandom,
+        model::LbPolicy::kLeastRequest}) {
+    cluster.config.policy = policy;
+    const auto balancer = cluster.Create();
+    const auto reports = balancer->DescribeLocalities();
+    ASSERT_EQ(reports.size(), 2u);
+    EXPECT_EQ(reports[0].locality->region, "a");
+    EXPECT_EQ(reports[0].local_percentage, 4000u);
+    EXPECT_EQ(reports[0].upstream_percentage, 2000u);
+    int own_zone = 0;
+    for (const auto& [address, count] : PickMany(*balancer, 20000)) {
+      if (address.substr(0, 3) == "0-a") own_zone += count;
+    }
+    EXPECT_NEAR(own_zone, 10000, 300);  // 20 / 40
+    base::Random random(1);
+    own_zone = 0;
+    for (int i = 0; i < 20000; ++i) {
+      const HostChoice choice = balancer->PickStateless(random, {});
+      if (choice.host->locality().region == "a") ++own_zone;
+    }
+    EXPECT_NEAR(own_zone, 10000, 300);
+  }
+}
+
+TEST(ZoneAwareBalancer, RatherServesFromAnotherZoneThanNone) {
+  // 69 % healthy: the rest goes to the degraded hosts, of which the own zone,
+  // where everything stays, has none.
+  FakeCluster cluster;
+  cluster.AddLocality(0, "a", cluster.Equal(10), 9);
+  cluster.AddLocality(0, "b", cluster.Equal(10), 4, 6);
+  model::Locality own;
+  own.region = "a";
+  cluster.input.own_locality = std::make_shared<const model::Locality>(own);
+  auto local = std::make_shared<LocalCluster>();
+  local->zones.resize(2);
+  local->zones[0].locality = own;
+  local->zones[0].hosts = local->zones[0].healthy = 5;
+  local->zones[1].locality.region = "b";
+  local->zones[1].hosts = local->zones[1].healthy = 5;
+  cluster.input.local_cluster = local;
+  const Counts counts = PickMany(*cluster.Create(), 10000);
+  EXPECT_EQ(counts.count(""), 0u);
+}
+
+}  // namespace
+}  // namespace meshlib::lb
