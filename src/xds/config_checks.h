@@ -1,0 +1,74 @@
+#ifndef MESHLIB_XDS_CONFIG_CHECKS_H_
+#define MESHLIB_XDS_CONFIG_CHECKS_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "model/config.h"
+#include "xds/convert_deferred.h"
+#include "xds/problem.h"
+
+namespace meshlib::xds {
+
+// What resources say about each other, checked when all of them are known.
+// Not thread-safe.
+class ConfigChecks {
+ public:
+  // A problem in waiting: where it would be.
+  struct Place {
+    std::string file;
+    int line = 0;
+    int column = 0;
+    std::string path;
+  };
+
+  // Every cluster, also one that has errors: who names it is not to blame.
+  void AddCluster(const std::string& name, Place place);
+  bool HasCluster(const std::string& name) const {
+    return clusters_.contains(name);
+  }
+  void NeedCluster(const std::string& name, bool required, Place place);
+  void AddLargeRegex(int program_size, Place place);
+  // A listener that has the address for itself.
+  void AddListener(const model::Listener& listener, Place place,
+                   Problems& problems);
+  void SetLocalClusterPlace(Place place) {
+    local_cluster_place_ = std::move(place);
+  }
+
+  // The end: reports what is wrong between the resources.
+  void Finish(const model::Config& config, Problems& problems) const;
+
+ private:
+  struct Need {
+    std::string cluster;
+    bool required;
+    Place place;
+  };
+  struct LargeRegex {
+    int program_size;
+    Place place;
+  };
+
+  void CheckNeeds(Problems& problems) const;
+  void CheckRegexes(const model::Config& config, Problems& problems) const;
+  void CheckLocalCluster(const model::Config& config, Problems& problems) const;
+  void CheckAggregates(const model::Config& config, Problems& problems) const;
+  void NoteMissingResources(const model::Config& config,
+                            Problems& problems) const;
+  const Place& PlaceOf(const std::string& cluster) const;
+
+  absl::flat_hash_map<std::string, Place> clusters_;
+  std::vector<Need> needs_;
+  std::vector<LargeRegex> regexes_;
+  absl::flat_hash_map<std::string, std::string> listener_addresses_;
+  Place local_cluster_place_;
+  Place nowhere_;
+};
+
+}  // namespace meshlib::xds
+
+#endif  // MESHLIB_XDS_CONFIG_CHECKS_H_

@@ -1,0 +1,236 @@
+#include "xds/config_loader.h"
+
+#include <filesystem>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/strings.h"
+#include "google/protobuf/descriptor.h"
+#include "meshlib/xds/envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "meshlib/xds/envoy/config/cluster/v3/cluster.pb.h"
+#include "meshlib/xds/envoy/config/endpoint/v3/endpoint.pb.h"
+#include "meshlib/xds/envoy/config/listener/v3/listener.pb.h"
+#include "meshlib/xds/envoy/config/route/v3/route.pb.h"
+#include "xds/config_checks.h"
+#include "xds/convert_bootstrap.h"
+#include "xds/convert_cluster.h"
+#include "xds/convert_endpoints.h"
+#include "xds/convert_errors.h"
+#include "xds/convert_listener.h"
+#include "xds/convert_route.h"
+#include "xds/loader.h"
+
+namespace meshlib::xds {
+namespace {
+
+using envoy::config::bootstrap::v3::Bootstrap;
+using envoy::config::cluster::v3::Cluster;
+using envoy::config::endpoint::v3::ClusterLoadAssignment;
+using envoy::config::listener::v3::Listener;
+using envoy::config::route::v3::RouteConfiguration;
+using ::google::protobuf::Message;
+
+// `message` as a T; null if it is another.
+template <typename T>
+const T* As(const Message& message) {
+  return message.GetDescriptor() == T::descriptor()
+             ? static_cast<const T*>(&message)
+             : nullptr;
+}
+
+std::string JoinPath(std::string_view path, std::string_view relative) {
+  std::string out(path);
+  if (!out.empty() && !relative.empty()) out += '.';
+  out += relative;
+  return out;
+}
+
+// Converts each resource as it comes, and remembers what can only be checked
+// at the end.
+class Collector final : public ResourceSink {
+ public:
+  Collector(const LoadOptions& options, Problems& problems)
+      : options_(options), problems_(problems) {}
+
+  void OnResource(const Message& resource,
+                  const ResourceContext& context) override {
+    FieldErrors errors;
+    DeferredChecks deferred;
+    if (const auto* cluster = As<Cluster>(resource)) {
+      checks_.AddCluster(cluster->name(), PlaceOf("", context));
+      Keep(
+          ConvertCluster(*cluster, errors, &deferred, options_.custom_policies),
+          context, config_.clusters);
+    } else if (const auto* listener = As<Listener>(resource)) {
+      AddListener(*listener, context, errors, deferred);
+    } else if (const auto* routes = As<RouteConfiguration>(resource)) {
+      Keep(ConvertRouteConfig(*routes, errors, &deferred), context,
+           config_.route_configs);
+    } else if (const auto* endpoints = As<ClusterLoadAssignment>(resource)) {
+      Keep(ConvertEndpoints(*endpoints, errors), context, config_.endpoints);
+    }
+    Report(errors, context);
+    Defer(deferred, context);
+  }
+
+  void OnBootstrap(const Bootstrap& bootstrap,
+                   const ResourceContext& context) override {
+    FieldErrors errors;
+    DeferredChecks deferred;
+    ConvertBootstrap(bootstrap, errors, &deferred, config_);
+    checks_.SetLocalClusterPlace(
+        PlaceOf("cluster_manager.local_cluster_name", context));
+    Report(errors, context);
+    Defer(deferred, context);
+  }
+
+  void OnGrpcBootstrap(const GrpcBootstrap& bootstrap,
+                       const ResourceContext& context) override {
+    config_.node = ConvertGrpcNode(bootstrap.node);
+    context.Report(Severity::kNote, "xds_servers",
+                   "control planes are not connected to yet; only the node "
+                   "of this bootstrap is used",
+                   ProblemKind::kUnsupported);
+  }
+
+  // Loads the files that the configuration named, until there are no new ones.
+  void LoadNamedFiles(Loader& loader) {
+    while (!pending_.empty()) {
+      const std::string path = std::move(pending_.back());
+      pending_.pop_back();
+      loader.LoadFile(path);
+    }
+  }
+
+  std::shared_ptr<const model::Config> Finish() {
+    checks_.Finish(config_, problems_);
+    if (problems_.has_errors()) return nullptr;
+    return std::make_shared<const model::Config>(std::move(config_));
+  }
+
+ private:
+  void AddListener(const Listener& in, const ResourceContext& context,
+                   FieldErrors& errors, DeferredChecks& deferred) {
+    auto listener = ConvertListener(in, errors, &deferred, context.legacy);
+    if (listener == nullptr) return;
+    checks_.AddListener(*listener, PlaceOf("", context), problems_);
+    Keep(std::move(listener), context, config_.listeners);
+  }
+
+  template <typename T>
+  void Keep(std::shared_ptr<const T> value, const ResourceContext& context,
+            std::vector<std::shared_ptr<const T>>& to) {
+    if (value != nullptr && context.valid) to.push_back(std::move(value));
+  }
+
+  // What the text or the rules found wrong with a field has been told.
+  void Report(const FieldErrors& errors, const ResourceContext& context) {
+    const std::set<std::string> told = ToldPaths(context);
+    for (const FieldProblem& problem : errors.problems()) {
+      if (context.lines != nullptr && context.lines->IsBad(problem.path)) {
+        continue;
+      }
+      if (told.count(JoinPath(context.path, problem.path)) > 0) continue;
+      context.Report(problem.severity, problem.path, problem.message,
+                     problem.kind);
+    }
+  }
+
+  // The paths of the errors that this resource has already: the last ones.
+  std::set<std::string> ToldPaths(const ResourceContext& context) const {
+    std::set<std::string> out;
+    if (context.valid) return out;
+    const auto& list = problems_.list();
+    for (auto it = list.rbegin(); it != list.rend(); ++it) {
+      const bool same =
+          it->file == context.file &&
+          it->path.compare(0, context.path.size(), context.path.data(),
+                           context.path.size()) == 0;
+      if (!same) break;
+      if (it->severity == Severity::kError) out.insert(it->path);
+    }
+    return out;
+  }
+
+  void Defer(const DeferredChecks& deferred, const ResourceContext& context) {
+    for (const auto& reference : deferred.clusters) {
+      if (checks_.HasCluster(reference.cluster)) continue;
+      checks_.NeedCluster(reference.cluster, reference.required,
+                          PlaceOf(reference.path, context));
+    }
+    for (const auto& file : deferred.files) Follow(file, context);
+    for (const auto& regex : deferred.regexes) {
+      checks_.AddLargeRegex(regex.program_size, PlaceOf(regex.path, context));
+    }
+  }
+
+  static ConfigChecks::Place PlaceOf(const std::string& path,
+                                     const ResourceContext& context) {
+    ConfigChecks::Place place;
+    place.file = std::string(context.file);
+    place.line = context.line;
+    if (context.lines != nullptr) {
+      const Position at = context.lines->Find(path);
+      if (at.line > 0) {
+        place.line = at.line;
+        place.column = at.column;
+      }
+    }
+    place.path = JoinPath(context.path, path);
+    return place;
+  }
+
+  // Queues a file that the configuration names, once.
+  void Follow(const DeferredChecks::FileReference& reference,
+              const ResourceContext& context) {
+    std::error_code error;
+    std::filesystem::path path(reference.file);
+    if (path.is_relative()) {
+      const auto beside =
+          std::filesystem::path(std::string(context.file)).parent_path() / path;
+      if (std::filesystem::exists(beside, error)) path = beside;
+    }
+    if (!std::filesystem::exists(path, error)) {
+      context.Report(Severity::kError, reference.path,
+                     absl::StrCat("the file \"", base::Excerpt(reference.file),
+                                  "\" does not exist"));
+    } else if (std::filesystem::is_regular_file(path, error) &&
+               seen_.insert(path.lexically_normal().string()).second) {
+      pending_.push_back(path.string());
+    }
+  }
+
+  const LoadOptions& options_;
+  Problems& problems_;
+  model::Config config_;
+  ConfigChecks checks_;
+  std::set<std::string> seen_;        // files that were queued
+  std::vector<std::string> pending_;  // files to load
+};
+
+template <typename LoadFn>
+LoadResult LoadWith(const LoadOptions& options, LoadFn load) {
+  LoadResult result;
+  Collector collector(options, result.problems);
+  Loader loader(collector, result.problems);
+  load(loader);
+  collector.LoadNamedFiles(loader);
+  result.config = collector.Finish();
+  return result;
+}
+
+}  // namespace
+
+LoadResult LoadConfig(const std::string& path, const LoadOptions& options) {
+  return LoadWith(options, [&path](Loader& loader) { loader.Load(path); });
+}
+
+LoadResult LoadConfigText(std::string_view name, std::string text,
+                          const LoadOptions& options) {
+  return LoadWith(
+      options, [&](Loader& loader) { loader.LoadText(name, std::move(text)); });
+}
+
+}  // namespace meshlib::xds

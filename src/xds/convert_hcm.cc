@@ -1,0 +1,230 @@
+#include "xds/convert_hcm.h"
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/strings.h"
+#include "meshlib/xds/envoy/extensions/filters/http/jwt_authn/v3/config.pb.h"
+#include "meshlib/xds/envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
+#include "meshlib/xds/envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "xds/convert_config_source.h"
+#include "xds/convert_route.h"
+#include "xds/convert_values.h"
+
+namespace meshlib::xds {
+namespace {
+
+namespace hcm =
+    envoy::extensions::filters::network::http_connection_manager::v3;
+namespace http = envoy::extensions::filters::http;
+using envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
+using http::jwt_authn::v3::JwtAuthentication;
+using http::rbac::v3::RBAC;
+using http::router::v3::Router;
+
+// What a filter is to the end of its chain.
+enum class FilterKind {
+  kTerminal,  // the router
+  kOther,
+  kUnknown,  // not known here; may be terminal
+};
+
+// A router filter without a configuration, as old configurations have it.
+bool IsOldRouter(const hcm::HttpFilter& in) {
+  return !in.has_typed_config() && !in.has_config_discovery() &&
+         (in.name() == "envoy.filters.http.router" ||
+          in.name() == "envoy.router");
+}
+
+FilterKind ConvertFilter(const hcm::HttpFilter& in, FieldErrors& errors) {
+  if (IsOldRouter(in)) {
+    errors.Outdated(
+        "old form; today the router needs a typed_config with @type "
+        "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router");
+    return FilterKind::kTerminal;
+  }
+  if (in.has_config_discovery()) {
+    errors.UnsupportedAt("config_discovery",
+                         "filters fetched apart (ECDS) are not supported yet; "
+                         "passed over");
+    return FilterKind::kUnknown;
+  }
+  if (!in.has_typed_config()) {
+    errors.ErrorAt("typed_config", "is required");
+    return FilterKind::kUnknown;
+  }
+  const auto& any = in.typed_config();
+  if (HoldsA<Router>(any)) return FilterKind::kTerminal;
+  if (IsUnknownExtension(any)) {
+    errors.UnsupportedAt("typed_config", UnknownExtension(any));
+    return FilterKind::kUnknown;
+  }
+  const std::string name = Quoted(AnyTypeName(any));
+  if (HoldsA<RBAC>(any) || HoldsA<JwtAuthentication>(any)) {
+    errors.WarningAt("typed_config",
+                     absl::StrCat("the HTTP filter ", name,
+                                  " is not supported yet: what it forbids is "
+                                  "not refused"));
+    return FilterKind::kOther;
+  }
+  errors.UnsupportedAt("typed_config",
+                       absl::StrCat("the HTTP filter ", name,
+                                    " is not supported yet; passed over"));
+  return FilterKind::kOther;
+}
+
+// The chain must end in its only terminal filter, the router. An empty chain
+// is allowed, as in Envoy.
+template <typename Filters>
+void ConvertFilters(const Filters& in, std::string_view field,
+                    FieldErrors& errors, std::vector<std::string>* names) {
+  for (int i = 0; i < in.size(); ++i) {
+    ScopedField scope(errors, field, i);
+    if (names != nullptr) names->push_back(in[i].name());
+    const FilterKind kind = ConvertFilter(in[i], errors);
+    const bool last = i + 1 == in.size();
+    if (kind == FilterKind::kTerminal && !last) {
+      errors.Error(absl::StrCat("the terminal filter ", Quoted(in[i].name()),
+                                " must be the last of the chain"));
+    }
+    if (kind == FilterKind::kOther && last) {
+      errors.Error(absl::StrCat("the last filter, ", Quoted(in[i].name()),
+                                ", is not terminal; the chain must end in the "
+                                "router filter"));
+    }
+    if (last && in[i].disabled()) {
+      errors.ErrorAt("disabled", "the last filter cannot be disabled");
+    }
+  }
+}
+
+void ConvertRds(const hcm::Rds& in, FieldErrors& errors,
+                DeferredChecks* deferred, model::HttpConnectionManager& out) {
+  ScopedField scope(errors, "rds");
+  out.rds_route_config_name = in.route_config_name();
+  const bool by_name = in.route_config_name().rfind("xdstp:", 0) == 0;
+  if (!by_name && IsUnset(in.config_source())) {
+    errors.ErrorAt("config_source", "is required, with a source such as ads");
+  }
+  ConvertConfigSource(in.config_source(), "config_source", errors, deferred);
+}
+
+void ConvertRoutes(const hcm::HttpConnectionManager& in, FieldErrors& errors,
+                   DeferredChecks* deferred,
+                   model::HttpConnectionManager& out) {
+  switch (in.route_specifier_case()) {
+    case hcm::HttpConnectionManager::kRds:
+      ConvertRds(in.rds(), errors, deferred, out);
+      break;
+    case hcm::HttpConnectionManager::kRouteConfig: {
+      ScopedField scope(errors, "route_config");
+      out.route_config =
+          ConvertRouteConfig(in.route_config(), errors, deferred, true);
+      break;
+    }
+    case hcm::HttpConnectionManager::kScopedRoutes:
+      errors.ErrorAt("scoped_routes",
+                     "is not supported; other routes would be chosen");
+      break;
+    case hcm::HttpConnectionManager::ROUTE_SPECIFIER_NOT_SET:
+      break;  // refused by the rules
+  }
+}
+
+void ConvertTimes(const hcm::HttpConnectionManager& in, FieldErrors& errors,
+                  model::HttpConnectionManager& out) {
+  out.stream_idle_timeout = ConvertOptionalDuration(
+      in.has_stream_idle_timeout(), in.stream_idle_timeout(),
+      "stream_idle_timeout", errors);
+  const std::pair<
+      bool, std::pair<std::string_view, const ::google::protobuf::Duration*>>
+      others[] = {
+          {in.has_request_timeout(),
+           {"request_timeout", &in.request_timeout()}},
+          {in.has_request_headers_timeout(),
+           {"request_headers_timeout", &in.request_headers_timeout()}},
+          {in.has_drain_timeout(), {"drain_timeout", &in.drain_timeout()}},
+          {in.has_delayed_close_timeout(),
+           {"delayed_close_timeout", &in.delayed_close_timeout()}},
+      };
+  for (const auto& [has, field] : others) {
+    ConvertOptionalDuration(has, *field.second, field.first, errors);
+  }
+  const auto& common = in.common_http_protocol_options();
+  ScopedField scope(errors, "common_http_protocol_options");
+  out.max_stream_duration = ConvertOptionalDuration(
+      common.has_max_stream_duration(), common.max_stream_duration(),
+      "max_stream_duration", errors);
+  ConvertOptionalDuration(common.has_idle_timeout(), common.idle_timeout(),
+                          "idle_timeout", errors);
+}
+
+void CheckUpgrades(const hcm::HttpConnectionManager& in, FieldErrors& errors) {
+  std::set<std::string> seen;
+  for (int i = 0; i < in.upgrade_configs_size(); ++i) {
+    const auto& upgrade = in.upgrade_configs(i);
+    ScopedField scope(errors, "upgrade_configs", i);
+    if (!seen.insert(base::LowerAscii(upgrade.upgrade_type())).second) {
+      errors.ErrorAt(
+          "upgrade_type",
+          absl::StrCat("duplicate upgrade ", Quoted(upgrade.upgrade_type())));
+    }
+    ConvertFilters(upgrade.filters(), "filters", errors, nullptr);
+  }
+}
+
+}  // namespace
+
+model::HttpConnectionManager ConvertHttpConnectionManager(
+    const hcm::HttpConnectionManager& in, FieldErrors& errors,
+    DeferredChecks* deferred) {
+  model::HttpConnectionManager out;
+  out.stat_prefix = in.stat_prefix();
+  ConvertRoutes(in, errors, deferred, out);
+  ConvertFilters(in.http_filters(), "http_filters", errors, &out.http_filters);
+  ConvertTimes(in, errors, out);
+  CheckUpgrades(in, errors);
+  if (in.strip_matching_host_port() && in.strip_any_host_port()) {
+    errors.ErrorAt("strip_any_host_port",
+                   "cannot be combined with strip_matching_host_port");
+  }
+  return out;
+}
+
+model::TcpProxy ConvertTcpProxy(const TcpProxy& in, FieldErrors& errors,
+                                DeferredChecks* deferred) {
+  model::TcpProxy out;
+  out.stat_prefix = in.stat_prefix();
+  // Envoy does not ask whether the clusters exist; it closes connections.
+  const auto need = [&](std::string_view field, const std::string& cluster) {
+    if (deferred == nullptr || cluster.empty()) return;
+    ScopedField scope(errors, field);
+    deferred->clusters.push_back({errors.path(), cluster, false});
+  };
+  if (!in.has_weighted_clusters()) {
+    out.cluster = in.cluster();
+    need("cluster", in.cluster());
+  } else {
+    model::WeightedClusters weighted;
+    ScopedField scope(errors, "weighted_clusters");
+    for (int i = 0; i < in.weighted_clusters().clusters_size(); ++i) {
+      const auto& cluster = in.weighted_clusters().clusters(i);
+      ScopedField item(errors, "clusters", i);
+      model::WeightedCluster& to = weighted.clusters.emplace_back();
+      to.name = cluster.name();
+      to.weight = cluster.weight();
+      weighted.total_weight += to.weight;
+      need("name", cluster.name());
+    }
+    out.cluster = std::move(weighted);
+  }
+  ConvertOptionalDuration(in.has_idle_timeout(), in.idle_timeout(),
+                          "idle_timeout", errors);
+  return out;
+}
+
+}  // namespace meshlib::xds

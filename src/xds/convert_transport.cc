@@ -1,0 +1,125 @@
+#include "xds/convert_transport.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/strings.h"
+#include "meshlib/xds/envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream.pb.h"
+#include "meshlib/xds/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
+#include "meshlib/xds/envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
+#include "xds/convert_values.h"
+
+namespace meshlib::xds {
+namespace {
+
+namespace core = envoy::config::core::v3;
+namespace tls = envoy::extensions::transport_sockets::tls::v3;
+using envoy::extensions::transport_sockets::internal_upstream::v3::
+    InternalUpstreamTransport;
+using envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
+
+struct Transport {
+  std::optional<model::UpstreamTls> tls;
+  std::vector<std::string> identities;
+};
+
+void AddIdentities(const tls::CertificateValidationContext& in,
+                   std::vector<std::string>& out) {
+  using Matcher = envoy::type::matcher::v3::StringMatcher;
+  for (const auto& san : in.match_typed_subject_alt_names()) {
+    if (san.matcher().match_pattern_case() == Matcher::kExact) {
+      out.push_back(san.matcher().exact());
+    }
+  }
+  for (const auto& matcher : in.match_subject_alt_names()) {
+    if (matcher.match_pattern_case() == Matcher::kExact) {
+      out.push_back(matcher.exact());
+    }
+  }
+}
+
+Transport FromTlsContext(const tls::UpstreamTlsContext& in) {
+  Transport out;
+  model::UpstreamTls& context = out.tls.emplace();
+  const auto& common = in.common_tls_context();
+  context.sni = in.sni();
+  context.alpn.assign(common.alpn_protocols().begin(),
+                      common.alpn_protocols().end());
+  if (common.tls_certificate_sds_secret_configs_size() > 0) {
+    context.certificate_sds_name =
+        common.tls_certificate_sds_secret_configs(0).name();
+  }
+  context.validation_sds_name =
+      common.validation_context_sds_secret_config().name();
+  AddIdentities(common.validation_context(), out.identities);
+  if (common.has_combined_validation_context()) {
+    const auto& combined = common.combined_validation_context();
+    context.validation_sds_name =
+        combined.validation_context_sds_secret_config().name();
+    AddIdentities(combined.default_validation_context(), out.identities);
+  }
+  return out;
+}
+
+// A transport socket may wrap another one.
+constexpr int kMaxDepth = 4;
+
+Transport ConvertSocket(const core::TransportSocket& in, FieldErrors& errors,
+                        int depth = 0) {
+  ScopedField scope(errors, "transport_socket");
+  if (depth > kMaxDepth) {
+    errors.Error(absl::StrCat("transport sockets are nested more than ",
+                              kMaxDepth, " deep"));
+    return {};
+  }
+  if (!in.has_typed_config()) {
+    errors.ErrorAt("typed_config", "is required");
+    return {};
+  }
+  ScopedField config(errors, "typed_config");
+  if (HoldsA<RawBuffer>(in.typed_config())) return {};
+  if (HoldsA<tls::UpstreamTlsContext>(in.typed_config())) {
+    tls::UpstreamTlsContext context;
+    if (!UnpackInto(in.typed_config(), context, errors)) return {};
+    return FromTlsContext(context);
+  }
+  if (HoldsA<InternalUpstreamTransport>(in.typed_config())) {
+    InternalUpstreamTransport transport;
+    if (!UnpackInto(in.typed_config(), transport, errors)) return {};
+    return ConvertSocket(transport.transport_socket(), errors, depth + 1);
+  }
+  errors.Error(
+      absl::StrCat("transport socket ", Quoted(AnyTypeName(in.typed_config())),
+                   " is not supported; connections would go out without it"));
+  return {};
+}
+
+bool IsForIstioMutualTls(const ::google::protobuf::Struct& match) {
+  const auto mode = match.fields().find("tlsMode");
+  return mode != match.fields().end() && mode->second.string_value() == "istio";
+}
+
+}  // namespace
+
+void ConvertTransport(const envoy::config::cluster::v3::Cluster& in,
+                      FieldErrors& errors, model::Cluster& out) {
+  Transport chosen;
+  if (in.has_transport_socket()) {
+    chosen = ConvertSocket(in.transport_socket(), errors);
+  }
+  for (int i = 0; i < in.transport_socket_matches_size(); ++i) {
+    const auto& match = in.transport_socket_matches(i);
+    ScopedField scope(errors, "transport_socket_matches", i);
+    Transport transport = ConvertSocket(match.transport_socket(), errors);
+    if (!chosen.tls && IsForIstioMutualTls(match.match())) {
+      chosen = std::move(transport);
+    }
+  }
+  out.tls = std::move(chosen.tls);
+  out.expected_identities = std::move(chosen.identities);
+}
+
+}  // namespace meshlib::xds

@@ -1,0 +1,20 @@
+#ifndef MESHLIB_XDS_CONVERT_TRANSPORT_H_
+#define MESHLIB_XDS_CONVERT_TRANSPORT_H_
+
+#include "meshlib/xds/envoy/config/cluster/v3/cluster.pb.h"
+#include "model/cluster.h"
+#include "xds/convert_errors.h"
+
+namespace meshlib::xds {
+
+// Fills `tls` and `expected_identities` from the cluster's transport_socket
+// or, when that says nothing of TLS, from the entry of
+// transport_socket_matches that Istio's `tlsMode: istio` selects. Transport
+// sockets that are neither TLS nor plaintext are errors: connections without
+// them would be less secure or go elsewhere.
+void ConvertTransport(const envoy::config::cluster::v3::Cluster& in,
+                      FieldErrors& errors, model::Cluster& out);
+
+}  // namespace meshlib::xds
+
+#endif  // MESHLIB_XDS_CONVERT_TRANSPORT_H_

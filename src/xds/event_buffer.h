@@ -1,0 +1,68 @@
+#ifndef MESHLIB_XDS_EVENT_BUFFER_H_
+#define MESHLIB_XDS_EVENT_BUFFER_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xds/event_sink.h"
+
+namespace meshlib::xds {
+
+// Events kept for later: the fields that stand before "@type", a document
+// whose form is not known yet, anchored YAML nodes. Not thread-safe.
+class EventBuffer : public EventSink {
+ public:
+  EventBuffer() = default;
+  EventBuffer(EventBuffer&&) = default;
+  EventBuffer& operator=(EventBuffer&&) = default;
+
+  void BeginMap(Position at) override;
+  void BeginList(Position at) override;
+  void End() override;
+  void Key(Position at, std::string_view name) override;
+  void Scalar(Position at, ScalarStyle style, std::string_view text) override;
+  void Null(Position at) override;
+
+  size_t size() const { return events_.size(); }
+  // Bytes of text in the events [begin, end).
+  size_t TextBytes(size_t begin, size_t end) const;
+
+  // Appends the events [begin, end) of this buffer once more; their text is
+  // shared.
+  void Repeat(size_t begin, size_t end);
+
+  // `sink` must not be this buffer, nor add to it.
+  void Replay(size_t begin, size_t end, EventSink& sink) const;
+  void Replay(EventSink& sink) const { Replay(0, size(), sink); }
+
+  // The text of the scalar that follows the outermost map's key `name`, empty
+  // if there is none.
+  std::string_view FindScalar(std::string_view name) const;
+
+  // Keeps the memory for the next use.
+  void Clear();
+
+ private:
+  enum class Kind : uint8_t { kMap, kList, kEnd, kKey, kScalar, kNull };
+  struct Event {
+    Kind kind;
+    ScalarStyle style;
+    Position at;
+    size_t offset;  // into text_
+    size_t length;
+  };
+
+  void Push(Kind kind, ScalarStyle style, Position at, std::string_view text);
+  std::string_view Text(const Event& event) const {
+    return std::string_view(text_).substr(event.offset, event.length);
+  }
+
+  std::vector<Event> events_;
+  std::string text_;
+};
+
+}  // namespace meshlib::xds
+
+#endif  // MESHLIB_XDS_EVENT_BUFFER_H_

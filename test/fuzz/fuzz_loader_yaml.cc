@@ -1,0 +1,6 @@
+#include "test/fuzz/fuzz_loader.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  meshlib::xds::FuzzLoader(data, size, meshlib::xds::TextFormat::kYaml);
+  return 0;
+}

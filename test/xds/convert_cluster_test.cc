@@ -1,0 +1,227 @@
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "test/xds/convert_harness.h"
+
+namespace meshlib::xds {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(ConvertCluster, DefaultsAreEnvoys) {
+  const model::Cluster c = LoadedCluster("type: STATIC");
+  model::Cluster want;
+  want.name = "c";
+  want.endpoints = c.endpoints;
+  want.lb.zone_aware.emplace();  // on wherever a local cluster is known
+  EXPECT_EQ(c, want);
+  ASSERT_NE(c.endpoints, nullptr);
+  EXPECT_TRUE(c.endpoints->localities.empty());
+}
+
+TEST(ConvertCluster, EdsServiceNameIsTheClustersUnlessGiven) {
+  const std::string source = "eds_config: {ads: {}}";
+  EXPECT_EQ(LoadedCluster("type: EDS, eds_cluster_config: {" + source + "}")
+                .eds_service_name,
+            "c");
+  EXPECT_EQ(LoadedCluster("type: EDS, eds_cluster_config: {" + source +
+                          ", service_name: s}")
+                .eds_service_name,
+            "s");
+}
+
+TEST(ConvertCluster, LegacyPoliciesCarryTheirSettings) {
+  const auto least = LoadedCluster(
+      "lb_policy: LEAST_REQUEST, least_request_lb_config: {choice_count: 5, "
+      "active_request_bias: {default_value: 0.5, runtime_key: k}, "
+      "slow_start_config: {slow_start_window: 10s, min_weight_percent: "
+      "{value: 20}}}");
+  EXPECT_EQ(least.lb.policy, model::LbPolicy::kLeastRequest);
+  EXPECT_EQ(least.lb.choice_count, 5u);
+  EXPECT_EQ(least.lb.active_request_bias, 0.5);
+  EXPECT_TRUE(least.lb.active_request_bias_explicit);
+  EXPECT_EQ(least.lb.slow_start.window, absl::Seconds(10));
+  EXPECT_EQ(least.lb.slow_start.min_weight_percent, 20);
+  EXPECT_EQ(least.lb.slow_start.aggression, 1.0);
+
+  const auto ring = LoadedCluster(
+      "lb_policy: RING_HASH, ring_hash_lb_config: {minimum_ring_size: 10, "
+      "maximum_ring_size: 20, hash_function: MURMUR_HASH_2}, common_lb_config: "
+      "{consistent_hashing_lb_config: {hash_balance_factor: 150}, "
+      "locality_weighted_lb_config: {}}");
+  EXPECT_EQ(ring.lb.policy, model::LbPolicy::kRingHash);
+  EXPECT_EQ(ring.lb.minimum_ring_size, 10u);
+  EXPECT_EQ(ring.lb.maximum_ring_size, 20u);
+  EXPECT_EQ(ring.lb.hash_function, model::RingHashFunction::kMurmurHash2);
+  EXPECT_EQ(ring.lb.hash_balance_factor, 150u);
+  EXPECT_TRUE(ring.lb.locality_weighted);
+  EXPECT_FALSE(ring.lb.zone_aware.has_value());
+}
+
+constexpr char kPolicies[] =
+    "type.googleapis.com/envoy.extensions.load_balancing_policies.";
+
+std::string Policy(const std::string& type_and_fields) {
+  return "{typed_extension_config: {name: p, typed_config: {'@type': " +
+         std::string(kPolicies) + type_and_fields + "}}}";
+}
+
+TEST(ConvertCluster, FirstSupportedPolicyOfTheListWins) {
+  const auto c = LoadedCluster(
+      "lb_policy: RING_HASH, load_balancing_policy: {policies: [" +
+      Policy("pick_first.v3.PickFirst") + ", " +
+      Policy("least_request.v3.LeastRequest, choice_count: 3, "
+             "locality_lb_config: {zone_aware_lb_config: {force_local_zone: "
+             "{min_size: 4}, locality_basis: HEALTHY_HOSTS_WEIGHT}}") +
+      ", " + Policy("random.v3.Random") + "]}");
+  EXPECT_EQ(c.lb.policy, model::LbPolicy::kLeastRequest);
+  EXPECT_EQ(c.lb.choice_count, 3u);
+  ASSERT_TRUE(c.lb.zone_aware.has_value());
+  EXPECT_EQ(c.lb.zone_aware->force_local_zone_min_size, 4u);
+  EXPECT_EQ(c.lb.zone_aware->locality_basis,
+            model::LocalityBasis::kHealthyHostsWeight);
+}
+
+TEST(ConvertCluster, WrrLocalityWeighsLocalitiesAndUsesItsChild) {
+  const auto c = LoadedCluster(
+      "load_balancing_policy: {policies: [" +
+      Policy("wrr_locality.v3.WrrLocality, endpoint_picking_policy: "
+             "{policies: [" +
+             Policy("maglev.v3.Maglev, table_size: 503") + "]}") +
+      "]}");
+  EXPECT_EQ(c.lb.policy, model::LbPolicy::kMaglev);
+  EXPECT_EQ(c.lb.maglev_table_size, 503u);
+  EXPECT_TRUE(c.lb.locality_weighted);
+}
+
+TEST(ConvertCluster, PolicyInATypedStructIsThePolicyItNames) {
+  const auto c = LoadedCluster(
+      "load_balancing_policy: {policies: [{typed_extension_config: {name: p, "
+      "typed_config: {'@type': type.googleapis.com/xds.type.v3.TypedStruct, "
+      "type_url: " +
+      std::string(kPolicies) +
+      "ring_hash.v3.RingHash, value: {minimum_ring_size: 7}}}}]}");
+  EXPECT_EQ(c.lb.policy, model::LbPolicy::kRingHash);
+  EXPECT_EQ(c.lb.minimum_ring_size, 7u);
+}
+
+TEST(ConvertCluster, ApplicationsPoliciesAreFoundByTypeOrName) {
+  LoadOptions options;
+  options.custom_policies = {"example.Nearest"};
+  const std::string by_type =
+      "load_balancing_policy: {policies: [{typed_extension_config: {name: x, "
+      "typed_config: {'@type': type.googleapis.com/xds.type.v3.TypedStruct, "
+      "type_url: type.googleapis.com/example.Nearest, value: {k: 1}}}}]}";
+  const auto c = LoadedCluster(by_type, options);
+  EXPECT_EQ(c.lb.policy, model::LbPolicy::kCustom);
+  EXPECT_EQ(c.lb.custom_name, "example.Nearest");
+  EXPECT_EQ(c.lb.custom_config, "{\"k\":1}");
+  EXPECT_THAT(ProblemsOf(ClusterYaml(by_type)),
+              HasSubstr("load_balancing_policy: has no policy that is "
+                        "supported"));
+}
+
+TEST(ConvertCluster, PoliciesNestedTooDeepAreRefused) {
+  std::string nested = Policy("round_robin.v3.RoundRobin");
+  for (int i = 0; i < 18; ++i) {
+    nested = Policy(
+        "wrr_locality.v3.WrrLocality, endpoint_picking_policy: "
+        "{policies: [" +
+        nested + "]}");
+  }
+  EXPECT_THAT(ProblemsOf(ClusterYaml("load_balancing_policy: {policies: [" +
+                                     nested + "]}")),
+              HasSubstr("error"));
+}
+
+TEST(ConvertCluster, OfTwoThresholdsForAPriorityTheFirstHolds) {
+  const auto c = LoadedCluster(
+      "circuit_breakers: {thresholds: [{max_requests: 10, retry_budget: "
+      "{budget_percent: {value: 25}}}, {max_requests: 20}, {priority: HIGH, "
+      "max_retries: 9}], per_host_thresholds: [{max_connections: 7}]}");
+  EXPECT_EQ(c.circuit_breakers.thresholds[0].max_requests, 10u);
+  ASSERT_TRUE(c.circuit_breakers.thresholds[0].retry_budget.has_value());
+  EXPECT_EQ(c.circuit_breakers.thresholds[0].retry_budget->budget_percent, 25);
+  EXPECT_EQ(
+      c.circuit_breakers.thresholds[0].retry_budget->min_retry_concurrency, 3u);
+  EXPECT_EQ(c.circuit_breakers.thresholds[1].max_retries, 9u);
+  EXPECT_EQ(c.circuit_breakers.thresholds[1].max_requests, 1024u);
+  EXPECT_EQ(c.circuit_breakers.per_host_max_connections, 7u);
+}
+
+TEST(ConvertCluster, LongestEjectionIsAtLeastTheBase) {
+  const auto c = LoadedCluster(
+      "outlier_detection: {base_ejection_time: 600s, "
+      "consecutive_5xx: 2, enforcing_consecutive_5xx: 50}");
+  ASSERT_TRUE(c.outlier_detection.has_value());
+  EXPECT_EQ(c.outlier_detection->max_ejection_time, absl::Seconds(600));
+  EXPECT_EQ(c.outlier_detection->consecutive_5xx, 2u);
+  EXPECT_EQ(c.outlier_detection->enforcing_consecutive_5xx, 50u);
+  EXPECT_EQ(c.outlier_detection->consecutive_gateway_failure, 5u);
+}
+
+TEST(ConvertCluster, IstioMutualTlsGivesTheExpectedIdentities) {
+  const std::string tls =
+      "typed_config: {'@type': type.googleapis.com/envoy.extensions."
+      "transport_sockets.tls.v3.UpstreamTlsContext, sni: s, "
+      "common_tls_context: {alpn_protocols: [istio, h2], "
+      "tls_certificate_sds_secret_configs: [{name: default, sds_config: {ads: "
+      "{}}}], combined_validation_context: {default_validation_context: "
+      "{match_subject_alt_names: [{exact: 'spiffe://a'}, {prefix: x}]}, "
+      "validation_context_sds_secret_config: {name: ROOTCA, sds_config: {ads: "
+      "{}}}}}}";
+  const auto c = LoadedCluster(
+      "transport_socket_matches: [{name: tlsMode-istio, match: {tlsMode: "
+      "istio}, transport_socket: {name: tls, " +
+      tls +
+      "}}, {name: none, match: {}, transport_socket: {name: raw, typed_config: "
+      "{'@type': type.googleapis.com/envoy.extensions.transport_sockets."
+      "raw_buffer.v3.RawBuffer}}}]");
+  ASSERT_TRUE(c.tls.has_value());
+  EXPECT_EQ(c.tls->sni, "s");
+  EXPECT_THAT(c.tls->alpn, ElementsAre("istio", "h2"));
+  EXPECT_EQ(c.tls->certificate_sds_name, "default");
+  EXPECT_EQ(c.tls->validation_sds_name, "ROOTCA");
+  EXPECT_THAT(c.expected_identities, ElementsAre("spiffe://a"));
+}
+
+TEST(ConvertCluster, WhatIsPassedOverIsNoted) {
+  const std::string problems = ProblemsOf(ClusterYaml(
+      "health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, "
+      "healthy_threshold: 1, tcp_health_check: {}}], preconnect_policy: {}"));
+  EXPECT_THAT(problems,
+              HasSubstr("note: static_resources.clusters[0].health_checks"));
+  EXPECT_THAT(problems, HasSubstr("clusters[0].preconnect_policy"));
+  EXPECT_THAT(problems, Not(HasSubstr("error")));
+}
+
+TEST(ConvertCluster, EveryProblemOfAClusterIsToldOnceWithItsLine) {
+  const std::string problems = ProblemsOf(R"(static_resources:
+  clusters:
+  - name: c
+    connect_timeout: -1s
+    lb_policy: MAGLEV
+    maglev_lb_config: {table_size: 1000}
+    outlier_detection:
+      base_ejection_time: 60s
+      max_ejection_time: 30s
+    load_assignment:
+      cluster_name: c
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {address: {socket_address: {address: here, port_value: 1}}}
+)");
+  EXPECT_THAT(problems, HasSubstr("f.yaml:4:"));
+  EXPECT_THAT(problems, HasSubstr("f.yaml:6:"));
+  EXPECT_THAT(problems, HasSubstr("f.yaml:9:"));
+  EXPECT_THAT(problems, HasSubstr("f.yaml:14:"));
+  EXPECT_THAT(problems, Not(HasSubstr("f.yaml:5:")));
+  EXPECT_THAT(
+      problems,
+      HasSubstr("clusters[0].maglev_lb_config.table_size: is 1000, want"));
+  EXPECT_EQ(std::count(problems.begin(), problems.end(), '\n'), 4);
+}
+
+}  // namespace
+}  // namespace meshlib::xds

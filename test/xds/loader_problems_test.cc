@@ -1,0 +1,450 @@
+// What is wrong with a configuration, and where.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "test/xds/loader_harness.h"
+
+namespace meshlib::xds {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+struct Case {
+  const char* fields;  // of a cluster, from line 4 on
+  std::vector<std::string> problems;
+};
+
+// In the problems, "C" at the begin of a path stands for the cluster.
+void ExpectProblems(const Case& c) {
+  std::string fields = absl::StrReplaceAll(c.fields, {{"\n", "\n    "}});
+  const auto l = LoadYaml(absl::StrCat(
+      "static_resources:\n  clusters:\n  - name: c\n    ", fields, "\n"));
+  std::vector<std::string> want;
+  for (const std::string& problem : c.problems) {
+    want.push_back(absl::StrReplaceAll(
+        problem, {{": C", ": static_resources.clusters[0]"}}));
+  }
+  EXPECT_THAT(l->Lines(), ElementsAreArray(want)) << c.fields;
+  ASSERT_THAT(l->sink.resources, SizeIs(1));
+  EXPECT_EQ(l->sink.resources[0].valid, l->problems.errors() == 0);
+}
+
+TEST(LoaderProblems, NamesUnknownFieldsAndWhatWasMeant) {
+  const Case cases[] = {
+      {"conect_timeout: 1s",
+       {"4:5: error: C: no field \"conect_timeout\" in "
+        "envoy.config.cluster.v3.Cluster (did you mean connect_timeout?)"}},
+      {"xyzzy: {a: [1, {b: 2}]}\nfoo: 1",
+       {"4:5: error: C: no field \"xyzzy\" in envoy.config.cluster.v3.Cluster",
+        "5:5: error: C: no field \"foo\" in envoy.config.cluster.v3.Cluster"}},
+      {"load_assignment: {cluster_name: c, endpoint: []}",
+       {"4:40: error: C.load_assignment: no field \"endpoint\" in "
+        "envoy.config.endpoint.v3.ClusterLoadAssignment (did you mean "
+        "endpoints?)"}},
+      {"<<: {connect_timeout: 1s}",
+       {"4:5: error: C: no field \"<<\" in envoy.config.cluster.v3.Cluster "
+        "(YAML merge keys are not supported)"}},
+      {"tls_context: {}",
+       {"4:5: error: C: \"tls_context\" is the form of Envoy's v2 API; write "
+        "transport_socket with an UpstreamTlsContext"}},
+      {"filters: [{name: f, config: {a: 1}}]",
+       {"4:25: error: C.filters[0]: \"config\" is the form of Envoy's v2 API; "
+        "write typed_config with an \"@type\""}},
+  };
+  for (const Case& c : cases) ExpectProblems(c);
+}
+
+TEST(LoaderProblems, NamesWrongValuesWithWhatIsWanted) {
+  const Case cases[] = {
+      {"connect_timeout: 5",
+       {"4:22: error: C.connect_timeout: got 5, want a duration such as "
+        "\"0.25s\""}},
+      {"alt_stat_name: 15",
+       {"4:20: error: C.alt_stat_name: got the number 15, want a string: write "
+        "\"15\""}},
+      {"alt_stat_name: yes",
+       {"4:20: error: C.alt_stat_name: got the boolean yes, want a string: "
+        "write \"yes\""}},
+      {"alt_stat_name: {a: 1}",
+       {"4:20: error: C.alt_stat_name: got a map, want a string"}},
+      {"alt_stat_name: [a]",
+       {"4:20: error: C.alt_stat_name: got a list, want a string"}},
+      {"respect_dns_ttl: 1",
+       {"4:5: warning: C.respect_dns_ttl: \"respect_dns_ttl\" of "
+        "envoy.config.cluster.v3.Cluster is deprecated",
+        "4:22: error: C.respect_dns_ttl: got 1, want true or false"}},
+      {"lb_policy: MAGLEVV",
+       {"4:16: error: C.lb_policy: unknown value \"MAGLEVV\" of "
+        "envoy.config.cluster.v3.Cluster.LbPolicy (did you mean MAGLEV?), want "
+        "one of ROUND_ROBIN, LEAST_REQUEST, RING_HASH, RANDOM, MAGLEV, "
+        "CLUSTER_PROVIDED, LOAD_BALANCING_POLICY_CONFIG"}},
+      {"health_checks: x",
+       {"4:20: warning: C.health_checks: \"health_checks\" is a list; write it "
+        "as one",
+        "4:20: error: C.health_checks: got \"x\", want a map"}},
+      {"health_checks: [null]",
+       {"4:21: error: C.health_checks[0]: got null in a list, want a value"}},
+      {"metadata: {filter_metadata: [1]}",
+       {"4:33: error: C.metadata.filter_metadata: got a list, want a map"}},
+      {"per_connection_buffer_limit_bytes: -1",
+       {"4:40: error: C.per_connection_buffer_limit_bytes: got -1, want an "
+        "integer from 0 to 4294967295"}},
+      {"per_connection_buffer_limit_bytes: 5000000000",
+       {"4:40: error: C.per_connection_buffer_limit_bytes: got 5000000000, "
+        "want an integer from 0 to 4294967295"}},
+      {"common_lb_config: {healthy_panic_threshold: {value: .nan}}",
+       {"4:57: error: C.common_lb_config.healthy_panic_threshold.value: got "
+        "\".nan\", want a number"}},
+      {"common_lb_config: {healthy_panic_threshold: {value: 1e999}}",
+       {"4:57: error: C.common_lb_config.healthy_panic_threshold.value: got "
+        "\"1e999\", want a number below 1.8e308"}},
+      {"transport_socket: 5",
+       {"4:23: error: C.transport_socket: got 5, want a map"}},
+      {"connect_timeout: {seconds: 1, nanos: -1}",
+       {"4:22: error: C.connect_timeout: the duration is out of range"}},
+  };
+  for (const Case& c : cases) ExpectProblems(c);
+}
+
+TEST(LoaderProblems, ReportsWhatStandsTwice) {
+  const Case cases[] = {
+      {"connect_timeout: 1s\nconnect_timeout: 2s",
+       {"5:5: error: C: \"connect_timeout\" stands twice (first on line 4)"}},
+      {"connect_timeout: 1s\nconnectTimeout: 2s",
+       {"5:5: error: C: \"connectTimeout\" stands twice (first on line 4)"}},
+      {"metadata: {filter_metadata: {a: {}, a: {}}}",
+       {"4:41: error: C.metadata.filter_metadata: \"a\" stands twice"}},
+      {"metadata: {filter_metadata: {a: {x: 1, x: 2}}}",
+       {"4:44: error: C.metadata.filter_metadata[\"a\"]: \"x\" stands twice"}},
+      {"type: EDS\ncluster_type: {name: x}",
+       {"5:5: error: C: \"cluster_type\" and \"type\" are both set, want one "
+        "of them"}},
+      {"ring_hash_lb_config: {}\nmaglev_lb_config: {}",
+       {"5:5: error: C: \"maglev_lb_config\" and \"ring_hash_lb_config\" are "
+        "both set, want one of them"}},
+  };
+  for (const Case& c : cases) ExpectProblems(c);
+}
+
+TEST(LoaderProblems, SaysWhatItDoesWithUnsupportedFields) {
+  const Case cases[] = {
+      // Passed over, in the copy of the message and not.
+      {"wait_for_warm_on_init: false\nqueuing_policies: []",
+       {"4:5: note: C.wait_for_warm_on_init: unsupported field ignored: "
+        "envoy.config.cluster.v3.Cluster.wait_for_warm_on_init",
+        "5:5: note: C.queuing_policies: unsupported field ignored: "
+        "envoy.config.cluster.v3.Cluster.queuing_policies"}},
+      {"transport_socket_matcher: {a: 1}",
+       {"4:5: error: C.transport_socket_matcher: not supported: connections "
+        "would use another transport socket"}},
+  };
+  for (const Case& c : cases) ExpectProblems(c);
+}
+
+TEST(LoaderProblems, TellsTheSameUnsupportedFieldOnce) {
+  std::string text = "static_resources:\n  clusters:\n";
+  for (int i = 0; i < 500; ++i) {
+    absl::StrAppend(&text, "  - {name: c", i, ", queuing_policies: []}\n");
+  }
+  const auto l = LoadYaml(text);
+  EXPECT_THAT(l->problems.list(), SizeIs(1));
+  EXPECT_THAT(l->problems.ToString(), HasSubstr("(500 times)"));
+}
+
+TEST(LoaderProblems, ExplainsTypesThatItCannotResolve) {
+  const Case cases[] = {
+      {"transport_socket: {name: t, typed_config: {a: 1}}",
+       {"4:47: error: C.transport_socket.typed_config: no \"@type\", which "
+        "says what this is"}},
+      {"transport_socket: {name: t, typed_config: {\"@type\": [1], a: 1}}",
+       {"4:57: error: C.transport_socket.typed_config: got a list for "
+        "\"@type\", want a type URL"}},
+      {"transport_socket: {name: t, typed_config: {\"@type\": abc}}",
+       {"4:57: error: C.transport_socket.typed_config: \"@type\" is \"abc\", "
+        "want a type URL such as type.googleapis.com/abc"}},
+      {"filters: [{name: f, typed_config: {\"@type\": "
+       "type.googleapis.com/envoy.api.v2.Cluster}}]",
+       {"4:49: error: C.filters[0].typed_config: type "
+        "type.googleapis.com/envoy.api.v2.Cluster is not supported: it is of "
+        "Envoy's v2 API; today's form is envoy.config.cluster.v3.Cluster"}},
+      {"filters: [{name: f, typed_config: {\"@type\": "
+       "type.googleapis.com/envoy.config.cluster.v3.Clutser, a: 1}}]",
+       {"4:49: error: C.filters[0].typed_config: unknown type "
+        "type.googleapis.com/envoy.config.cluster.v3.Clutser (did you mean "
+        "envoy.config.cluster.v3.Cluster?)"}},
+      {"filters: [{name: f, typed_config: {\"@type\": "
+       "type.googleapis.com/google.protobuf.Duration, a: 1, value: x}}]",
+       {"4:95: error: C.filters[0].typed_config: key \"a\" beside \"@type\", "
+        "want \"value\" only",
+        "4:108: error: C.filters[0].typed_config.value: got \"x\", want a "
+        "duration such as \"0.25s\""}},
+  };
+  for (const Case& c : cases) ExpectProblems(c);
+}
+
+TEST(LoaderProblems, ChecksTheValidateRulesWithTheirLines) {
+  const auto l = LoadYaml(R"(static_resources:
+  clusters:
+  - connect_timeout: 0s
+    maglev_lb_config:
+      table_size: 9000011
+    load_assignment:
+      endpoints:
+      - priority: 500
+)");
+  ASSERT_THAT(l->sink.resources, SizeIs(1));
+  EXPECT_FALSE(l->sink.resources[0].valid);
+  const std::string text = l->problems.ToString();
+  EXPECT_THAT(text, HasSubstr("f.yaml:3:5: error: "
+                              "static_resources.clusters[0].name: "));
+  EXPECT_THAT(text, HasSubstr("f.yaml:3:5: error: "
+                              "static_resources.clusters[0].connect_timeout"));
+  EXPECT_THAT(text, HasSubstr("f.yaml:5:7: error: static_resources.clusters[0]."
+                              "maglev_lb_config.table_size"));
+  EXPECT_THAT(text, HasSubstr("f.yaml:8:9: error: static_resources.clusters[0]."
+                              "load_assignment.endpoints[0].priority"));
+}
+
+TEST(LoaderProblems, DoesNotCallMissingWhatWasWrong) {
+  // The rules want one of match's fields; there was one, but a wrong one.
+  const auto l = LoadYaml(R"(
+"@type": type.googleapis.com/envoy.config.route.v3.RouteConfiguration
+name: r
+virtual_hosts:
+- name: v
+  domains: ["*"]
+  routes:
+  - match: {prefixx: /}
+    route: {cluster: c}
+)");
+  EXPECT_THAT(l->Lines(),
+              ElementsAre("8:13: error: virtual_hosts[0].routes[0].match: no "
+                          "field \"prefixx\" in envoy.config.route.v3."
+                          "RouteMatch (did you mean prefix?)"));
+}
+
+TEST(LoaderProblems, ReportsEverythingInOneRun) {
+  const auto l = LoadYaml(R"(nodee: {id: x}
+static_resources:
+  clusters:
+  - name: a
+    lb_policy: X
+  - name: b
+    foo: 1
+  listeners:
+  - name: l
+    address: 5
+admin: 7
+)");
+  EXPECT_THAT(l->Lines(),
+              ElementsAre(HasSubstr("1:1: error: no field \"nodee\""),
+                          HasSubstr("5:16: error: static_resources.clusters[0]."
+                                    "lb_policy: "),
+                          HasSubstr("7:5: error: static_resources.clusters[1]"),
+                          HasSubstr("10:14: error: static_resources.listeners"
+                                    "[0].address: got 5"),
+                          "11:8: error: admin: got 7, want a map"));
+}
+
+TEST(LoaderProblems, ExplainsDocumentsOfNoKnownForm) {
+  struct {
+    const char* text;
+    const char* problem;
+  } kCases[] = {
+      {"", "error: the file is empty"},
+      {"\xef\xbb\xbf \r\n", "error: the file is empty"},
+      {"# nothing\n---\n", "error: the file is empty"},
+      {"hello\n", "1:1: error: got \"hello\", want a map or a list"},
+      {"name: c\ntype: EDS\n", "1:1: error: no \"@type\", which says"},
+      {"static_resource: {}\n",
+       "1:1: error: no field \"static_resource\" in envoy.config.bootstrap.v3."
+       "Bootstrap (did you mean static_resources?)"},
+      {"- 5\n", "1:3: error: [0]: got 5, want a map"},
+      {"- {name: x}\n", "1:3: error: [0]: no \"@type\", which says"},
+      {"resources: {}\n", "1:12: error: resources: got a map, want a list"},
+      {"resources: []\nfoo: 1\n",
+       "2:1: error: unknown key \"foo\" beside \"resources\""},
+      {"envoy: {config: 5}\n", "1:17: error: envoy.config: got 5, want a map"},
+      {"envoy: [1]\n", "1:8: error: envoy: got a list, want a map"},
+      {"envoy: {static: {a: 1}}\n",
+       "1:9: error: envoy: unknown key \"static\", want \"config\""},
+      {"static_resources: {clusters: {name: c}}\n",
+       "error: static_resources.clusters: "},
+      {"\"@type\": type.googleapis.com/envoy.config.cluster.v3.Clutser\n",
+       "(did you mean envoy.config.cluster.v3.Cluster?)"},
+      {"{\"@type\": type.googleapis.com/acme.Thing, a: [1]}\n",
+       "1:11: warning: extension type.googleapis.com/acme.Thing is not "
+       "supported"},
+      {"{\"@type\": type.googleapis.com/google.protobuf.Duration, value: 1s}\n",
+       "1:11: error: type.googleapis.com/google.protobuf.Duration is not a "
+       "resource"},
+      {"a: \"\x01\"\n", "1:5: error: control character 0x01"},
+      {"a: x\nb: \xff\n", "2:4: error: byte 0xff is not valid UTF-8"},
+      {"\xff\xfe"
+       "a",
+       "1:1: error: the text is UTF-16; want UTF-8"},
+  };
+  for (const auto& c : kCases) {
+    const auto l = LoadYaml(c.text);
+    ASSERT_THAT(l->Lines(), ::testing::Not(IsEmpty())) << c.text;
+    EXPECT_THAT(l->Lines().back(), HasSubstr(c.problem)) << c.text;
+  }
+  EXPECT_THAT(LoadYaml(std::string("a: \0", 4))->Lines(),
+              ElementsAre(HasSubstr("1:4: error: control character 0x00")));
+}
+
+TEST(LoaderProblems, BoundsDepth) {
+  std::string deep = "1";
+  for (int i = 0; i < 60; ++i) deep = absl::StrCat("{a: ", deep, "}");
+  const auto l = LoadYaml(absl::StrCat(
+      "static_resources: {clusters: [{name: c, metadata: {filter_metadata: "
+      "{a: ",
+      deep, "}}}]}"));
+  EXPECT_THAT(l->Lines(),
+              ElementsAre(HasSubstr("free-form data nested deeper than 30")));
+  // A filter in a filter in a filter.
+  std::string any = "{\"@type\": type.googleapis.com/google.protobuf.Any}";
+  for (int i = 0; i < 40; ++i) {
+    any = absl::StrCat(
+        "{\"@type\": type.googleapis.com/google.protobuf.Any, value: ", any,
+        "}");
+  }
+  const auto n = LoadYaml(absl::StrCat(
+      "static_resources: {clusters: [{name: c, filters: [{name: f, "
+      "typed_config: ",
+      any, "}]}]}"));
+  EXPECT_THAT(n->problems.ToString(), HasSubstr("Any nested deeper than 16"));
+}
+
+TEST(LoaderProblems, BoundsTheirNumber) {
+  std::string text = "static_resources:\n  clusters:\n";
+  for (int i = 0; i < 3000; ++i) text += "  - foo\n";
+  const auto l = LoadYaml(text);
+  EXPECT_THAT(l->problems.list(), SizeIs(1000));
+  EXPECT_EQ(l->problems.errors(), 3000u);
+  EXPECT_THAT(l->problems.ToString(), HasSubstr("... and 2000 more\n"));
+}
+
+TEST(LoaderProblems, CutsLongNames) {
+  const std::string name(1 << 20, 'x');
+  const auto l = LoadYaml(absl::StrCat("static_resources: {clusters: [{",
+                                       name.substr(0, 1000), ": 1, name: \"",
+                                       name, "\"}, {name: \"", name, "\"}]}"));
+  ASSERT_THAT(l->problems.list(), SizeIs(2));
+  EXPECT_LT(l->problems.ToString().size(), 1000u);
+}
+
+// The field order of the text does not matter to the meaning.
+TEST(LoaderProblems, TakesAMegabyteBeforeTheType) {
+  std::string text = "{\"endpoints\": [";
+  for (int i = 0; i < 20000; ++i) {
+    absl::StrAppend(&text, i ? "," : "", "{\"priority\": 1}");
+  }
+  text +=
+      "], \"cluster_name\": \"a\", \"@type\": \"type.googleapis.com/"
+      "envoy.config.endpoint.v3.ClusterLoadAssignment\"}";
+  const auto l = LoadJson(text);
+  EXPECT_THAT(l->Lines(), IsEmpty());
+  EXPECT_THAT(l->sink.resources, SizeIs(1));
+}
+
+class LoaderFiles : public ::testing::Test {
+ protected:
+  LoaderFiles() {
+    std::string pattern = ::testing::TempDir() + "/loaderXXXXXX";
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~LoaderFiles() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  void Write(const std::string& name, std::string_view text) {
+    const std::filesystem::path path = std::filesystem::path(folder_) / name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+  }
+  std::string Without(std::string text) const {
+    return absl::StrReplaceAll(text, {{folder_, "DIR"}});
+  }
+
+  std::string folder_;
+  Loading loading_;
+};
+
+constexpr char kClusterA[] =
+    "\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n"
+    "name: a\n";
+
+TEST_F(LoaderFiles, LoadsAFolderInTheOrderOfNames) {
+  Write("b.yaml", absl::StrReplaceAll(kClusterA, {{"name: a", "name: b"}}));
+  Write("a/x.yml", kClusterA);
+  Write("c.json", "{\"resources\": []}");
+  Write(".hidden.yaml", "foo");
+  Write(".git/x.yaml", "foo");
+  Write("notes.txt", "foo");
+  loading_.loader.Load(folder_);
+  EXPECT_EQ(loading_.problems.ToString(), "");
+  ASSERT_THAT(loading_.sink.resources, SizeIs(2));
+  EXPECT_THAT(loading_.sink.resources[0].message->ShortDebugString(),
+              HasSubstr("\"a\""));
+}
+
+TEST_F(LoaderFiles, NamesBothFilesOfADuplicate) {
+  Write("a.yaml", kClusterA);
+  Write("b.yaml", kClusterA);
+  loading_.loader.Load(folder_);
+  EXPECT_EQ(Without(loading_.problems.ToString()),
+            "DIR/b.yaml:2:1: error: name: duplicate Cluster \"a\"; the first "
+            "is in DIR/a.yaml:1\n");
+}
+
+TEST_F(LoaderFiles, GoesOnAfterABrokenFile) {
+  Write("a.yaml", "a: [\n");
+  Write("b.json", "{\"a\": }");
+  Write("c.yaml", kClusterA);
+  loading_.loader.Load(folder_);
+  EXPECT_THAT(loading_.problems.list(), SizeIs(2));
+  EXPECT_THAT(loading_.sink.resources, SizeIs(1));
+}
+
+TEST_F(LoaderFiles, ExplainsWhatCannotBeRead) {
+  Write("empty.yaml", "");
+  std::filesystem::create_directory(folder_ + "/none");
+  loading_.loader.Load(folder_ + "/nope.yaml");
+  loading_.loader.Load(folder_ + "/empty.yaml");
+  loading_.loader.Load(folder_ + "/none");
+  loading_.loader.Load("/dev/null");
+  loading_.loader.LoadFile(folder_);
+  loading_.loader.LoadDirectory(folder_ + "/nope");
+  loading_.loader.LoadDirectory(folder_ + "/empty.yaml");
+  EXPECT_EQ(Without(loading_.problems.ToString()),
+            "DIR/nope.yaml: error: no such file\n"
+            "DIR/empty.yaml: error: the file is empty\n"
+            "DIR/none: error: has no *.yaml, *.yml or *.json file\n"
+            "/dev/null: error: is not a regular file\n"
+            "DIR: error: is a directory\n"
+            "DIR/nope: error: no such directory\n"
+            "DIR/empty.yaml: error: is not a directory\n");
+}
+
+TEST_F(LoaderFiles, FindsOutTheFormatOfOtherNames) {
+  Write("a.conf", "{\"resources\": []\n, \"version_info\": \"\\u0031\"}");
+  Write("b.conf", "{resources: []}");
+  loading_.loader.Load(folder_ + "/a.conf");
+  loading_.loader.Load(folder_ + "/b.conf");
+  EXPECT_EQ(loading_.problems.ToString(), "");
+}
+
+}  // namespace
+}  // namespace meshlib::xds
