@@ -1,0 +1,68 @@
+#ifndef MESHLIB_EXPLAIN_H_
+#define MESHLIB_EXPLAIN_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "meshlib/export.h"
+
+namespace meshlib {
+
+// Why a request goes where it goes: what Target::Explain found, as data. A
+// value; made by the same code that picks.
+struct MESHLIB_EXPORT Explanation {
+  // A route that was passed over, and why, in the order in which it was
+  // looked at.
+  struct Rejected {
+    std::string virtual_host;
+    std::string route;  // its name, or "route[3]"
+    std::string reason;
+  };
+  // One entry a priority level, in order.
+  struct Priority {
+    uint32_t priority = 0;
+    uint32_t healthy_load = 0;   // percent of requests
+    uint32_t degraded_load = 0;  // percent of requests
+    bool panic = false;
+  };
+  // One entry a locality of a priority.
+  struct Locality {
+    std::string region;
+    std::string zone;
+    std::string sub_zone;
+    uint32_t priority = 0;
+    // With locality weights: weight * min(1, overprovisioning * available).
+    // Without: the sum of the weights of the hosts that may be picked.
+    double effective_weight = 0;
+  };
+  struct Host {
+    std::string address;
+    uint32_t priority = 0;
+    std::string region;
+    std::string zone;
+    std::string sub_zone;
+    uint32_t weight = 1;
+    std::string health;      // EDS: "HEALTHY", "DRAINING", ...
+    bool ejected = false;    // by outlier detection
+    bool available = false;  // a pick may choose it now
+  };
+
+  std::string listener;  // empty: the target names a cluster outright
+  std::string route_config;
+  std::string virtual_host;
+  std::string route;
+  std::string cluster;
+  std::string policy;  // "ROUND_ROBIN"
+  std::vector<Rejected> rejected;
+  std::vector<Priority> priorities;
+  std::vector<Locality> localities;
+  std::vector<Host> hosts;
+  std::optional<std::string> pick;  // the address that this pick would take
+  std::string failure;              // why there is none
+};
+
+}  // namespace meshlib
+
+#endif  // MESHLIB_EXPLAIN_H_

@@ -1,0 +1,110 @@
+#ifndef MESHLIB_MESH_H_
+#define MESHLIB_MESH_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "meshlib/clock.h"
+#include "meshlib/export.h"
+#include "meshlib/load_balancer.h"
+#include "meshlib/target.h"
+
+namespace meshlib {
+
+namespace mesh {
+class MeshFactory;
+}  // namespace mesh
+
+enum class LogLevel : uint8_t { kInfo, kWarning, kError };
+
+struct MESHLIB_EXPORT MeshOptions {
+  // A file (an Envoy bootstrap with static_resources, YAML or JSON) or a
+  // directory of xDS resources.
+  std::string config_path;
+  // Instead of a path: the text of such a file.
+  std::string config_text;
+
+  // Borrowed; must outlive the mesh. Null: SystemClock().
+  Clock* clock = nullptr;
+
+  // Starts every random decision. Unset: from the system.
+  std::optional<uint64_t> seed;
+
+  // Endpoints that carry localities but no priorities are ordered by their
+  // distance from the node's locality: same sub-zone, zone, region, others.
+  bool nearest_first = false;
+
+  // How many threads at a time have counters and schedulers of their own;
+  // others share one set and draw at random. 0: four times the processors,
+  // at least 8.
+  uint32_t thread_stripes = 0;
+
+  // Control work (ejections, updates) runs on a thread of the mesh's own;
+  // with false it runs in RunPending(), and the mesh starts no thread.
+  bool own_thread = true;
+
+  // Load-balancing policies of the application, by the name that
+  // load_balancing_policy's typed_config names.
+  std::vector<std::shared_ptr<LoadBalancerFactory>> load_balancers;
+
+  // Called with a line of text, on any thread, never under a lock of the
+  // mesh. Must be thread-safe. Null: nothing is logged.
+  absl::AnyInvocable<void(LogLevel, std::string_view)> log;
+};
+
+// One service mesh: its configuration, its clusters and their state. Several
+// may live in one process. Thread-safe.
+class MESHLIB_EXPORT Mesh {
+ public:
+  // Loads the configuration. InvalidArgument lists every problem with its
+  // file, line and path.
+  static absl::StatusOr<std::unique_ptr<Mesh>> Create(MeshOptions options);
+
+  // Shuts down, see Shutdown().
+  ~Mesh();
+  Mesh(const Mesh&) = delete;
+  Mesh& operator=(const Mesh&) = delete;
+
+  // Gives the target of an authority: "cluster:NAME" names a cluster
+  // outright; else the API listener of exactly that name; else the listener
+  // of the authority's port (80 without one) whose routes know the host; else
+  // the only listener that has routes. NotFound says what was tried; several
+  // candidates are FailedPrecondition and are listed.
+  absl::StatusOr<Target> Resolve(std::string_view authority);
+
+  // Waits until the target could pick. DeadlineExceeded gives the reason why
+  // not. Blocks the calling thread.
+  absl::Status WaitReady(const Target& target, absl::Time deadline);
+
+  // Loads the path again. On an error the configuration in use stays.
+  absl::Status Reload();
+  // The same with a text instead of a file.
+  absl::Status ReloadText(std::string_view text);
+
+  // With own_thread false: does the control work that is due now, on the
+  // calling thread (one at a time), and gives the time of the next one
+  // (absl::InfiniteFuture() if none).
+  absl::Time RunPending();
+
+  // Ends the control thread. Picks fail with kShutdown from now on; open
+  // tokens may still be reported. May be called twice.
+  void Shutdown();
+
+ private:
+  friend class mesh::MeshFactory;
+  explicit Mesh(std::shared_ptr<mesh::Core> core);
+
+  std::shared_ptr<mesh::Core> core_;
+};
+
+}  // namespace meshlib
+
+#endif  // MESHLIB_MESH_H_

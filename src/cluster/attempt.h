@@ -1,0 +1,41 @@
+#ifndef MESHLIB_CLUSTER_ATTEMPT_H_
+#define MESHLIB_CLUSTER_ATTEMPT_H_
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "cluster/cluster_version.h"
+#include "meshlib/pick.h"
+#include "model/host.h"
+#include "routing/compiled_route.h"
+
+namespace meshlib::cluster {
+
+// What a Call decided about one attempt. Views that are valid during
+// Attempt::Start(); host and route also until the Call is released.
+struct AttemptPlan {
+  const model::Host* host = nullptr;
+  const ClusterVersion* cluster = nullptr;
+  const routing::CompiledRoute* route = nullptr;  // null: none
+  routing::ClusterChoice choice;
+  uint32_t number = 1;                                // of the attempt
+  absl::Duration timeout = absl::InfiniteDuration();  // of the whole request
+  absl::Duration per_try_timeout = absl::InfiniteDuration();
+};
+
+// Whoever carries out the attempts of a Call: a connection of a client, the
+// application behind pick/report, a simulation. Call::Next() ends with
+// exactly one of the two; after Start(), exactly one Call::End() follows.
+// Called on the thread of Call::Next(), inside its read section.
+class Attempt {
+ public:
+  virtual void Start(const AttemptPlan& plan) = 0;
+  virtual void Fail(PickFailure reason) = 0;
+
+ protected:
+  ~Attempt() = default;
+};
+
+}  // namespace meshlib::cluster
+
+#endif  // MESHLIB_CLUSTER_ATTEMPT_H_

@@ -1,0 +1,62 @@
+#include "cluster/cluster_version.h"
+
+#include <utility>
+
+#include "absl/time/time.h"
+
+namespace meshlib::cluster {
+namespace {
+
+bool HasHosts(const lb::BalancerInput& input) {
+  for (const lb::PriorityHosts& priority : input.priorities) {
+    for (const lb::LocalityHosts& locality : priority.localities) {
+      if (locality.hosts != nullptr && !locality.hosts->empty()) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+ClusterVersion::ClusterVersion(
+    RuntimeCluster* runtime, std::shared_ptr<const model::Cluster> config,
+    std::shared_ptr<const model::Endpoints> endpoints, lb::BalancerInput input,
+    std::shared_ptr<const lb::Balancer> balancer, uint32_t stripes,
+    uint64_t seed)
+    : runtime_(runtime),
+      config_(std::move(config)),
+      endpoints_(std::move(endpoints)),
+      input_(std::move(input)),
+      balancer_(std::move(balancer)),
+      stripes_(stripes),
+      seed_(seed),
+      needs_time_(config_->lb.slow_start.window > absl::ZeroDuration()),
+      has_hosts_(HasHosts(input_)),
+      slots_(new std::atomic<lb::SlotState*>[stripes]) {
+  for (uint32_t i = 0; i < stripes_; ++i) {
+    slots_[i].store(nullptr, std::memory_order_relaxed);
+  }
+}
+
+ClusterVersion::~ClusterVersion() {
+  for (uint32_t i = 0; i < stripes_; ++i) {
+    delete slots_[i].load(std::memory_order_acquire);
+  }
+}
+
+lb::SlotState& ClusterVersion::MakeSlot(uint32_t index) const {
+  // Only the stripe's owner comes here: nobody else stores to this entry.
+  lb::SlotState* slot = NewSlot({index, true}).release();
+  slots_[index].store(slot, std::memory_order_release);
+  return *slot;
+}
+
+void ClusterVersion::PrepareSlots(const ClusterVersion& previous) const {
+  for (uint32_t i = 0; i < stripes_ && i < previous.stripes_; ++i) {
+    if (previous.slots_[i].load(std::memory_order_acquire) != nullptr) {
+      MakeSlot(i);
+    }
+  }
+}
+
+}  // namespace meshlib::cluster

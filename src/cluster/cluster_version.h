@@ -1,0 +1,77 @@
+#ifndef MESHLIB_CLUSTER_CLUSTER_VERSION_H_
+#define MESHLIB_CLUSTER_CLUSTER_VERSION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "base/stripe.h"
+#include "lb/balancer.h"
+#include "lb/host_set.h"
+#include "model/cluster.h"
+#include "model/endpoints.h"
+
+namespace meshlib::cluster {
+
+class RuntimeCluster;
+
+// One cluster as a snapshot sees it. Immutable, but for the scheduling state
+// that each thread stripe keeps for itself.
+class ClusterVersion {
+ public:
+  ClusterVersion(RuntimeCluster* runtime,
+                 std::shared_ptr<const model::Cluster> config,
+                 std::shared_ptr<const model::Endpoints> endpoints,
+                 lb::BalancerInput input,
+                 std::shared_ptr<const lb::Balancer> balancer, uint32_t stripes,
+                 uint64_t seed);
+  ~ClusterVersion();
+  ClusterVersion(const ClusterVersion&) = delete;
+  ClusterVersion& operator=(const ClusterVersion&) = delete;
+
+  RuntimeCluster& runtime() const { return *runtime_; }
+  const model::Cluster& config() const { return *config_; }
+  // Null until endpoints have arrived.
+  const model::Endpoints* endpoints() const { return endpoints_.get(); }
+  const lb::BalancerInput& input() const { return input_; }
+  const lb::Balancer& balancer() const { return *balancer_; }
+  const std::shared_ptr<const lb::Balancer>& shared_balancer() const {
+    return balancer_;
+  }
+  bool needs_time() const { return needs_time_; }
+  bool has_hosts() const { return has_hosts_; }
+
+  // The scheduling state of an exclusive stripe; to be used by its owner
+  // only. Allocates where PrepareSlots() has not made it.
+  lb::SlotState& Slot(base::Stripe stripe) const {
+    lb::SlotState* slot = slots_[stripe.index].load(std::memory_order_acquire);
+    return slot != nullptr ? *slot : MakeSlot(stripe.index);
+  }
+
+  // A state as Slot() begins with, apart from everything.
+  std::unique_ptr<lb::SlotState> NewSlot(base::Stripe stripe) const {
+    return balancer_->NewSlotState(seed_ + stripe.index);
+  }
+
+  // Makes the states of the stripes that used `previous`, so that their next
+  // pick finds them. On the control thread, before this is published.
+  void PrepareSlots(const ClusterVersion& previous) const;
+
+ private:
+  lb::SlotState& MakeSlot(uint32_t index) const;
+
+  RuntimeCluster* const runtime_;
+  const std::shared_ptr<const model::Cluster> config_;
+  const std::shared_ptr<const model::Endpoints> endpoints_;
+  const lb::BalancerInput input_;
+  const std::shared_ptr<const lb::Balancer> balancer_;
+  const uint32_t stripes_;
+  const uint64_t seed_;
+  const bool needs_time_;  // slow start
+  const bool has_hosts_;
+  const std::unique_ptr<std::atomic<lb::SlotState*>[]> slots_;
+};
+
+}  // namespace meshlib::cluster
+
+#endif  // MESHLIB_CLUSTER_CLUSTER_VERSION_H_

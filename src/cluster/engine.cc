@@ -1,0 +1,394 @@
+#include "cluster/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/strings.h"
+#include "cluster/resolve.h"
+#include "cluster/route_binding.h"
+
+namespace meshlib::cluster {
+namespace {
+
+constexpr absl::Duration kReclaimInterval = absl::Milliseconds(100);
+constexpr size_t kMostErrors = 100;  // in one message
+
+}  // namespace
+
+// What a resolved authority is bound to.
+struct Engine::Target {
+  std::string authority;
+  bool used = false;
+  TargetBinding binding;
+  absl::Status status;
+};
+
+// One cluster by its id: what is configured, and what was built of it.
+struct Engine::Slot {
+  std::string name;
+  std::shared_ptr<const model::Cluster> config;  // null: not configured
+  std::shared_ptr<const model::Endpoints> endpoints;
+  std::unique_ptr<RuntimeCluster> runtime;  // null: not asked for yet
+  bool active = false;                      // some target's routes lead here
+  bool interval_scheduled = false;
+};
+
+Engine::Engine(EngineOptions options)
+    : options_(std::move(options)),
+      slots_(options_.exclusive_stripes, options_.seed),
+      config_(std::make_shared<const model::Config>()),
+      names_(std::make_shared<const Snapshot::Names>()) {
+  context_.clock = options_.clock;
+  context_.slots = &slots_;
+  context_.load_balancers = options_.load_balancers;
+  context_.seed = options_.seed;
+  context_.nearest_first = options_.nearest_first;
+  context_.wake = [this](ClusterId id, const RuntimeCluster* cluster) {
+    options_.loop->Post([this, id, cluster] { OnAttention(id, cluster); });
+  };
+  Publish();
+}
+
+Engine::~Engine() = default;
+
+void Engine::Log(LogLevel level, std::string_view text) {
+  if (options_.log) options_.log(level, text);
+}
+
+ClusterId Engine::IdOf(const std::string& name) {
+  const auto [found, inserted] =
+      ids_.emplace(name, static_cast<ClusterId>(clusters_.size()));
+  if (inserted) {
+    clusters_.push_back(std::make_unique<Slot>());
+    clusters_.back()->name = name;
+  }
+  return found->second;
+}
+
+void Engine::SetChunk(ClusterId id,
+                      std::shared_ptr<const ClusterVersion> version) {
+  const size_t index = id / Snapshot::kChunk;
+  if (chunks_.size() <= index) chunks_.resize(index + 1);
+  // Chunks of published snapshots are never written: copy on the first
+  // change since.
+  std::shared_ptr<Snapshot::Chunk>& chunk = chunks_[index];
+  if (changed_chunks_.insert(index).second) {
+    chunk = chunk == nullptr ? std::make_shared<Snapshot::Chunk>()
+                             : std::make_shared<Snapshot::Chunk>(*chunk);
+  }
+  (*chunk)[id % Snapshot::kChunk] = std::move(version);
+}
+
+absl::Status Engine::UpdateCluster(ClusterId id) {
+  Slot& slot = *clusters_[id];
+  if (slot.config == nullptr || !slot.active) return absl::OkStatus();
+  if (slot.runtime == nullptr) {
+    slot.runtime = std::make_unique<RuntimeCluster>(id, slot.name, &context_);
+  }
+  absl::Status status =
+      slot.runtime->Update(slot.config, slot.endpoints, local_cluster_);
+  draining_.insert(slot.runtime.get());
+  if (slot.runtime->version() != nullptr) SetChunk(id, slot.runtime->version());
+  ScheduleInterval(id);
+  return status;
+}
+
+void Engine::Activate(ClusterId id) {
+  Slot& slot = *clusters_[id];
+  if (slot.active) return;
+  slot.active = true;
+  const absl::Status status = UpdateCluster(id);
+  if (!status.ok()) {
+    Log(LogLevel::kError, base::ToStd(absl::StrCat("cluster \"", slot.name,
+                                                   "\": ", status.message())));
+  }
+}
+
+void Engine::ActivateFor(const RouteBinding& binding) {
+  if (binding.any_cluster()) {
+    for (ClusterId id = 0; id < clusters_.size(); ++id) Activate(id);
+    return;
+  }
+  for (const BoundRoute& route : binding.routes()) {
+    for (const ClusterId id : route.clusters) {
+      if (id != kNoCluster) Activate(id);
+    }
+  }
+}
+
+absl::StatusOr<RouteBinding*> Engine::BindRoutes(
+    const std::string& listener,
+    std::shared_ptr<const model::RouteConfig> routes) {
+  std::unique_ptr<RouteBinding>& binding = route_bindings_[routes.get()];
+  if (binding == nullptr) {
+    auto made = RouteBinding::Make(
+        listener, std::move(routes), runtime_, slots_.stripes(),
+        [this](const std::string& name) { return IdOf(name); });
+    if (!made.ok()) return made.status();
+    binding = *std::move(made);
+  }
+  ActivateFor(*binding);
+  return binding.get();
+}
+
+void Engine::BindTarget(Target& target) {
+  auto resolution = ResolveAuthority(*config_, target.authority);
+  target.binding = {};
+  if (!resolution.ok()) {
+    target.status = resolution.status();
+    return;
+  }
+  target.status = absl::OkStatus();
+  if (!resolution->cluster.empty()) {
+    target.binding.cluster = IdOf(resolution->cluster);
+    Activate(target.binding.cluster);
+    return;
+  }
+  if (resolution->routes == nullptr) {
+    target.status = absl::UnavailableError(absl::StrCat(
+        "listener \"", resolution->listener, "\": no route configuration \"",
+        resolution->http->rds_route_config_name, "\""));
+    return;
+  }
+  auto routes = BindRoutes(resolution->listener, resolution->routes);
+  if (routes.ok()) {
+    target.binding.routes = *routes;
+  } else {
+    target.status = routes.status();
+  }
+}
+
+absl::StatusOr<uint32_t> Engine::Bind(std::string_view authority) {
+  uint32_t id = 0;
+  while (id < targets_.size() && targets_[id]->used) ++id;
+  if (id == targets_.size()) targets_.push_back(std::make_unique<Target>());
+  Target& target = *targets_[id];
+  target.authority = std::string(authority);
+  target.used = true;
+  BindTarget(target);
+  if (!target.status.ok() && !absl::IsUnavailable(target.status)) {
+    target.used = false;
+    return target.status;
+  }
+  Publish();
+  return id;
+}
+
+void Engine::Unbind(uint32_t target) {
+  targets_[target]->used = false;
+  targets_[target]->binding = {};
+  // The binding in the snapshot is harmless: nobody asks for it any more.
+}
+
+absl::Status Engine::TargetStatus(uint32_t target) const {
+  return targets_[target]->status;
+}
+
+absl::Status Engine::Apply(std::shared_ptr<const model::Config> config) {
+  // Bindings point into the configuration: the old one stays alive in them.
+  config_ = std::move(config);
+  runtime_ = model::Runtime(config_->runtime);
+  context_.own_locality =
+      config_->node.locality.empty()
+          ? nullptr
+          : std::make_shared<const model::Locality>(config_->node.locality);
+
+  absl::flat_hash_map<std::string, std::shared_ptr<const model::Endpoints>>
+      endpoints;
+  for (const auto& e : config_->endpoints) endpoints[e->cluster_name] = e;
+  std::vector<bool> present(clusters_.size(), false);
+  std::vector<ClusterId> order;
+  for (const auto& cluster : config_->clusters) {
+    const ClusterId id = IdOf(cluster->name);
+    if (id >= present.size()) present.resize(id + 1, false);
+    present[id] = true;
+    order.push_back(id);
+    Slot& slot = *clusters_[id];
+    slot.config = cluster;
+    slot.endpoints = cluster->endpoints;
+    if (cluster->type == model::DiscoveryType::kEds) {
+      const auto found = endpoints.find(cluster->eds_service_name.empty()
+                                            ? cluster->name
+                                            : cluster->eds_service_name);
+      slot.endpoints = found == endpoints.end() ? nullptr : found->second;
+    }
+  }
+  for (ClusterId id = 0; id < present.size(); ++id) {
+    Slot& slot = *clusters_[id];
+    if (present[id] || slot.config == nullptr) continue;
+    slot.config = nullptr;
+    slot.endpoints = nullptr;
+    if (slot.runtime == nullptr) continue;
+    SetChunk(id, nullptr);
+    draining_.erase(slot.runtime.get());
+    old_clusters_.push_back({0, std::move(slot.runtime)});
+  }
+  UpdateLocalCluster();
+  std::vector<std::string> errors;
+  for (const ClusterId id : order) {
+    const absl::Status status = UpdateCluster(id);
+    if (!status.ok() && errors.size() < kMostErrors) {
+      errors.push_back(absl::StrCat("cluster \"", clusters_[id]->name,
+                                    "\": ", status.message()));
+    }
+  }
+  Snapshot::Names names;
+  names.reserve(order.size());
+  for (const ClusterId id : order) names.emplace(clusters_[id]->name, id);
+  names_ = std::make_shared<const Snapshot::Names>(std::move(names));
+
+  for (auto& [routes, binding] : route_bindings_) {
+    old_bindings_.push_back({0, std::move(binding)});
+  }
+  route_bindings_.clear();
+  for (const auto& target : targets_) {
+    if (target->used) BindTarget(*target);
+  }
+  Publish();
+  if (errors.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
+}
+
+void Engine::UpdateLocalCluster() {
+  if (config_->local_cluster_name.empty()) {
+    local_cluster_ = nullptr;
+    return;
+  }
+  const auto found = ids_.find(config_->local_cluster_name);
+  if (found == ids_.end() || clusters_[found->second]->config == nullptr) {
+    local_cluster_ = nullptr;
+    return;
+  }
+  Slot& slot = *clusters_[found->second];
+  slot.active = true;
+  const absl::Status status = UpdateCluster(found->second);
+  if (!status.ok() || slot.runtime == nullptr) return;
+  local_cluster_ =
+      std::make_shared<const lb::LocalCluster>(slot.runtime->ZoneCounts());
+}
+
+std::shared_ptr<const ClusterVersion> Engine::Find(std::string_view cluster) {
+  const auto found = ids_.find(std::string(cluster));
+  if (found == ids_.end() || clusters_[found->second]->config == nullptr) {
+    return nullptr;
+  }
+  if (!clusters_[found->second]->active) {
+    Activate(found->second);
+    Publish();
+  }
+  const Slot& slot = *clusters_[found->second];
+  return slot.runtime == nullptr ? nullptr : slot.runtime->version();
+}
+
+const RuntimeCluster* Engine::Runtime(ClusterId id) const {
+  return id < clusters_.size() ? clusters_[id]->runtime.get() : nullptr;
+}
+
+void Engine::ScheduleInterval(ClusterId id) {
+  Slot& slot = *clusters_[id];
+  if (slot.interval_scheduled || slot.runtime == nullptr) return;
+  const absl::Time next = slot.runtime->NextInterval();
+  if (next == absl::InfiniteFuture()) return;
+  slot.interval_scheduled = true;
+  options_.loop->RunAt(next, [this, id] {
+    Slot& due = *clusters_[id];
+    due.interval_scheduled = false;
+    if (due.runtime == nullptr) return;
+    if (due.runtime->OnInterval(options_.loop->Now())) {
+      SetChunk(id, due.runtime->version());
+      Publish();
+    }
+    ScheduleInterval(id);
+  });
+}
+
+void Engine::OnAttention(ClusterId id, const RuntimeCluster* cluster) {
+  RuntimeCluster* runtime = clusters_[id]->runtime.get();
+  if (runtime != cluster) return;  // removed since
+  if (!runtime->OnAttention(options_.loop->Now())) return;
+  SetChunk(id, runtime->version());
+  Publish();
+}
+
+void Engine::Publish() {
+  auto next = std::make_unique<Snapshot>();
+  next->chunks.assign(chunks_.begin(), chunks_.end());
+  next->names = names_;
+  next->targets.reserve(targets_.size());
+  for (const auto& target : targets_) next->targets.push_back(target->binding);
+  changed_chunks_.clear();
+  // Release pairs with the acquire in snapshot().
+  snapshot_.store(next.get(), std::memory_order_release);
+  const uint64_t epoch = slots_.Advance();
+  if (current_ != nullptr) {
+    old_snapshots_.push_back({epoch, std::move(current_)});
+  }
+  current_ = std::move(next);
+  for (auto& binding : old_bindings_) {
+    if (binding.epoch == 0) binding.epoch = epoch;
+  }
+  for (auto& cluster : old_clusters_) {
+    if (cluster.epoch == 0) {
+      cluster.epoch = epoch;
+      cluster.what->Retire(epoch);
+    }
+  }
+  for (RuntimeCluster* cluster : draining_) cluster->Retire(epoch);
+  {
+    base::MutexLock lock(publish_mutex_);
+    ++publications_;
+  }
+  published_.NotifyAll();
+  Reclaim();
+}
+
+void Engine::Reclaim() {
+  const uint64_t oldest = slots_.OldestReader();
+  const auto drop = [&](auto& list, auto&& unused) {
+    list.erase(std::remove_if(list.begin(), list.end(),
+                              [&](auto& retired) {
+                                return retired.epoch != 0 &&
+                                       oldest >= retired.epoch &&
+                                       unused(*retired.what);
+                              }),
+               list.end());
+  };
+  // In this order: snapshots hold versions, versions refer to clusters.
+  drop(old_snapshots_, [](const Snapshot&) { return true; });
+  drop(old_bindings_, [](const RouteBinding& b) { return b.unused(); });
+  for (auto it = draining_.begin(); it != draining_.end();) {
+    const bool done = (*it)->Reclaim(oldest);
+    const auto current = it++;
+    if (done) draining_.erase(current);
+  }
+  drop(old_clusters_,
+       [](RuntimeCluster& cluster) { return cluster.blocks().Tokens() == 0; });
+  ScheduleReclaim();
+}
+
+void Engine::ScheduleReclaim() {
+  if (reclaim_scheduled_ || (old_snapshots_.empty() && old_bindings_.empty() &&
+                             old_clusters_.empty() && draining_.empty())) {
+    return;
+  }
+  reclaim_scheduled_ = true;
+  options_.loop->RunAt(options_.loop->Now() + kReclaimInterval, [this] {
+    reclaim_scheduled_ = false;
+    Reclaim();
+  });
+}
+
+uint64_t Engine::WaitForPublish(uint64_t seen, absl::Duration timeout) {
+  base::MutexLock lock(publish_mutex_);
+  if (publications_ == seen) published_.WaitFor(publish_mutex_, timeout);
+  return publications_;
+}
+
+void Engine::Shutdown() {
+  shut_down_.store(true, std::memory_order_release);
+  published_.NotifyAll();
+}
+
+}  // namespace meshlib::cluster

@@ -1,0 +1,162 @@
+#include "cluster/explain.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lb/balancer.h"
+#include "lb/pick_context.h"
+#include "model/cluster.h"
+#include "routing/route_table.h"
+
+namespace meshlib::cluster {
+namespace {
+
+std::string Text(PickFailure failure) {
+  return std::string(PickFailureName(failure));
+}
+
+// The route's part. Gives the cluster, or kNoCluster with `failure` set.
+ClusterId ExplainRoute(const Snapshot& snapshot, const RouteBinding& routes,
+                       const Request& request, uint64_t random,
+                       const BoundRoute** bound, Explanation& out) {
+  out.listener = routes.listener();
+  out.route_config = routes.table().config().name;
+  std::vector<routing::RouteTable::Rejected> rejected;
+  const routing::RouteTable::Match match =
+      routes.table().Explain(request, random, &rejected);
+  for (routing::RouteTable::Rejected& r : rejected) {
+    out.rejected.push_back(
+        {std::move(r.virtual_host), std::move(r.route), std::move(r.reason)});
+  }
+  if (match.virtual_host != nullptr) {
+    out.virtual_host = match.virtual_host->config().name;
+  }
+  if (match.route == nullptr) {
+    out.failure = Text(match.wants_tls ? PickFailure::kNotForwarded
+                                       : PickFailure::kNoRoute);
+    return kNoCluster;
+  }
+  out.route = match.route->label();
+  if (match.route->action() == nullptr) {
+    out.failure = Text(PickFailure::kNotForwarded);
+    return kNoCluster;
+  }
+  *bound = &routes.bound(*match.route);
+  const routing::ClusterChoice choice =
+      match.route->ClusterFor(request, random);
+  out.cluster = std::string(choice.name);
+  const auto found = snapshot.names->find(out.cluster);
+  if (found == snapshot.names->end()) {
+    out.failure = Text(PickFailure::kUnknownCluster);
+    return kNoCluster;
+  }
+  return found->second;
+}
+
+void ExplainLocalities(const lb::Balancer& balancer, Explanation& out) {
+  for (const auto& report : balancer.DescribeLocalities()) {
+    Explanation::Locality locality;
+    if (report.locality != nullptr) {
+      locality.region = report.locality->region;
+      locality.zone = report.locality->zone;
+      locality.sub_zone = report.locality->sub_zone;
+    }
+    locality.priority = report.priority;
+    locality.effective_weight = report.effective_weight;
+    out.localities.push_back(std::move(locality));
+  }
+}
+
+void ExplainHosts(const ClusterVersion& cluster, const RuntimeCluster& runtime,
+                  Explanation& out) {
+  const auto& priorities = cluster.input().priorities;
+  for (uint32_t p = 0; p < priorities.size(); ++p) {
+    for (const lb::LocalityHosts& locality : priorities[p].localities) {
+      if (locality.hosts == nullptr) continue;
+      for (const lb::HostEntry& entry : *locality.hosts) {
+        Explanation::Host host;
+        host.address = entry.host->address();
+        host.priority = p;
+        host.region = entry.host->locality().region;
+        host.zone = entry.host->locality().zone;
+        host.sub_zone = entry.host->locality().sub_zone;
+        host.weight = entry.weight;
+        host.health = model::HealthStatusName(runtime.EdsHealth(*entry.host));
+        host.ejected = runtime.Ejected(*entry.host);
+        host.available = cluster.balancer().Available(p, entry.health);
+        out.hosts.push_back(std::move(host));
+      }
+    }
+  }
+}
+
+void ExplainPick(const ClusterVersion& cluster, const BoundRoute* bound,
+                 const Request& request, int64_t now_ns, base::Stripe stripe,
+                 Explanation& out) {
+  lb::PickContext context;
+  context.hash = request.hash;
+  if (!context.hash.has_value() && bound != nullptr) {
+    context.hash = bound->route->Hash(request);
+  }
+  context.now_ns = now_ns;
+  const std::unique_ptr<lb::SlotState> slot = cluster.NewSlot(stripe);
+  const lb::HostChoice choice = cluster.balancer().Pick(*slot, context);
+  if (choice.host != nullptr) {
+    out.pick = choice.host->address();
+  } else {
+    out.failure = Text(cluster.endpoints() == nullptr ? PickFailure::kNotReady
+                                                      : choice.failure);
+  }
+}
+
+}  // namespace
+
+Explanation ExplainRequest(Engine& engine, uint32_t target,
+                           const Request& request) {
+  Explanation out;
+  base::ThreadSlot& slot = engine.slots().Current();
+  const base::ReadSection section(engine.slots(), slot);
+  const Snapshot& snapshot = engine.snapshot();
+  if (target >= snapshot.targets.size()) {
+    out.failure = Text(PickFailure::kNotReady);
+    return out;
+  }
+  const TargetBinding& binding = snapshot.targets[target];
+  ClusterId id = binding.cluster;
+  const BoundRoute* bound = nullptr;
+  base::Random random = slot.random;  // a copy: nothing is used up
+  if (binding.routes != nullptr) {
+    const uint64_t drawn =
+        request.random.has_value() ? *request.random : random.Next();
+    id = ExplainRoute(snapshot, *binding.routes, request, drawn, &bound, out);
+    if (id == kNoCluster) return out;
+  }
+  const ClusterVersion* cluster =
+      id == kNoCluster ? nullptr : snapshot.cluster(id);
+  const RuntimeCluster* runtime =
+      id == kNoCluster ? nullptr : engine.Runtime(id);
+  if (cluster == nullptr || runtime == nullptr) {
+    const absl::Status status = engine.TargetStatus(target);
+    out.failure = status.ok() ? Text(PickFailure::kNotReady)
+                              : std::string(status.message());
+    return out;
+  }
+  out.cluster = cluster->config().name;
+  out.policy = cluster->config().lb.policy == model::LbPolicy::kCustom
+                   ? cluster->config().lb.custom_name
+                   : model::LbPolicyName(cluster->config().lb.policy);
+  const lb::Balancer& balancer = cluster->balancer();
+  for (size_t p = 0; p < balancer.loads().size(); ++p) {
+    const lb::PriorityLoad& load = balancer.loads()[p];
+    out.priorities.push_back({static_cast<uint32_t>(p), load.healthy_load,
+                              load.degraded_load, load.panic});
+  }
+  ExplainLocalities(balancer, out);
+  ExplainHosts(*cluster, *runtime, out);
+  ExplainPick(*cluster, bound, request, absl::ToUnixNanos(engine.clock().Now()),
+              slot.stripe, out);
+  return out;
+}
+
+}  // namespace meshlib::cluster

@@ -1,0 +1,167 @@
+#ifndef MESHLIB_CLUSTER_RUNTIME_CLUSTER_H_
+#define MESHLIB_CLUSTER_RUNTIME_CLUSTER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "base/mutex.h"
+#include "base/thread_slots.h"
+#include "cluster/cluster_version.h"
+#include "cluster/route_binding.h"
+#include "cluster/stripe_block.h"
+#include "lb/host_set.h"
+#include "meshlib/clock.h"
+#include "meshlib/load_balancer.h"
+#include "model/host.h"
+#include "resilience/circuit_breaker.h"
+#include "resilience/outlier_detection.h"
+#include "resilience/outlier_result.h"
+
+namespace meshlib::cluster {
+
+class RuntimeCluster;
+
+// What all clusters of an engine share. Borrowed; outlives them.
+struct ClusterContext {
+  Clock* clock = nullptr;
+  base::ThreadSlots* slots = nullptr;
+  absl::Span<const std::shared_ptr<LoadBalancerFactory>> load_balancers;
+  uint64_t seed = 0;
+  bool nearest_first = false;
+  // The node's locality; null: not known. Control thread only.
+  std::shared_ptr<const model::Locality> own_locality;
+  // Asks the control thread to call OnAttention(). Thread-safe.
+  absl::AnyInvocable<void(ClusterId, const RuntimeCluster*)> wake;
+};
+
+// One cluster at run time: its hosts and everything that outlives a change of
+// its configuration (counts, breakers, ejections). The control thread changes
+// it and builds versions of it; request threads use the thread-safe part.
+class RuntimeCluster {
+ public:
+  RuntimeCluster(ClusterId id, std::string name, ClusterContext* context);
+  ~RuntimeCluster();
+  RuntimeCluster(const RuntimeCluster&) = delete;
+  RuntimeCluster& operator=(const RuntimeCluster&) = delete;
+
+  // --- Request threads ---
+  const std::string& name() const { return name_; }
+  StripeBlocks& blocks() { return blocks_; }
+  resilience::CircuitBreaker& breakers() { return breakers_; }
+  // Says that a host has reached a threshold of outlier detection.
+  void Attention(const model::Host& host,
+                 const resilience::Thresholds& reached);
+
+  // --- Control thread ---
+  // Takes a configuration and its endpoints (null: none yet) and builds a
+  // new version. On an error the last version stays.
+  absl::Status Update(std::shared_ptr<const model::Cluster> config,
+                      std::shared_ptr<const model::Endpoints> endpoints,
+                      std::shared_ptr<const lb::LocalCluster> local_cluster);
+
+  // The latest version; null before the first Update().
+  const std::shared_ptr<const ClusterVersion>& version() const {
+    return version_;
+  }
+
+  // Acts on what Attention() was told. True: there is a new version.
+  bool OnAttention(absl::Time now);
+  // Runs what is due of outlier detection. True: there is a new version.
+  bool OnInterval(absl::Time now);
+  // When OnInterval() is due next.
+  absl::Time NextInterval() const {
+    return outlier_.has_value() ? outlier_->next_interval()
+                                : absl::InfiniteFuture();
+  }
+
+  // Hosts by locality, for the zone-aware routing of other clusters.
+  lb::LocalCluster ZoneCounts() const;
+
+  bool Ejected(const model::Host& host) const;
+  // EDS health of a host of the latest version.
+  model::HealthStatus EdsHealth(const model::Host& host) const;
+
+  // Destroys hosts that left and that no request uses. `oldest_reader` as
+  // from ThreadSlots. True if none is left waiting.
+  bool Reclaim(uint64_t oldest_reader);
+  // Marks what left since the last call with the epoch of its removal.
+  void Retire(uint64_t epoch);
+
+ private:
+  struct Record;
+  struct Group;
+  struct Key {
+    const model::Locality* locality;
+    std::string_view address;
+    friend bool operator==(const Key& a, const Key& b) {
+      return a.locality == b.locality && a.address == b.address;
+    }
+    template <typename H>
+    friend H AbslHashValue(H h, const Key& key) {
+      return H::combine(std::move(h), key.locality, key.address);
+    }
+  };
+  struct Draining {
+    std::unique_ptr<model::Host> host;
+    uint64_t epoch;  // 0: not retired yet
+  };
+  struct Flagged {
+    uint32_t host_index;
+    resilience::Thresholds reached;
+  };
+
+  void UpdateHosts(const model::Endpoints* endpoints, int64_t now_ns);
+  Record* Upsert(const model::Endpoint& endpoint, Group& group,
+                 uint32_t priority, Record* guess, int64_t now_ns);
+  void Remove(Record* record);
+  std::unique_ptr<model::Host> NewHost(const model::Endpoint& endpoint,
+                                       const Group& group, uint32_t priority,
+                                       std::shared_ptr<model::HostState> state,
+                                       int64_t now_ns);
+  void RefreshEntries(Group& group);
+  absl::Status Rebuild();
+  void ConfigureOutlier(absl::Time now);
+  bool MarkEjections(const resilience::OutlierDetector::Events& events);
+  bool Apply(const resilience::OutlierDetector::Events& events);
+  std::shared_ptr<const model::Locality> Intern(const model::Locality& l);
+
+  const ClusterId id_;
+  const std::string name_;
+  ClusterContext* const context_;
+
+  StripeBlocks blocks_;
+  resilience::CircuitBreaker breakers_;
+
+  base::Mutex flagged_mutex_;
+  std::vector<Flagged> flagged_ MESHLIB_GUARDED_BY(flagged_mutex_);
+
+  // Control thread only from here on.
+  std::shared_ptr<const model::Cluster> config_;
+  std::shared_ptr<const model::Endpoints> endpoints_;
+  std::shared_ptr<const lb::LocalCluster> local_cluster_;
+  std::shared_ptr<const ClusterVersion> version_;
+  absl::flat_hash_map<Key, std::unique_ptr<Record>> records_;
+  std::vector<Record*> by_index_;  // null where an index is free
+  std::vector<uint32_t> free_indices_;
+  std::vector<std::unique_ptr<Group>> groups_;  // priority, then as configured
+  std::vector<std::shared_ptr<const model::Locality>> localities_;
+  std::vector<Draining> draining_;
+  std::optional<resilience::OutlierDetector> outlier_;
+  struct Totals {
+    uint32_t total = 0, failed = 0, local_total = 0, local_failed = 0;
+  };
+  std::vector<Totals> last_totals_;  // by host index, at the last interval
+  uint64_t generation_ = 0;          // of UpdateHosts()
+};
+
+}  // namespace meshlib::cluster
+
+#endif  // MESHLIB_CLUSTER_RUNTIME_CLUSTER_H_

@@ -1,0 +1,100 @@
+#include "mesh/core.h"
+
+#include <algorithm>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "base/strings.h"
+
+namespace meshlib::mesh {
+namespace {
+
+constexpr uint32_t kLeastStripes = 8;
+constexpr uint32_t kMostStripes = 256;
+
+uint64_t SeedFromSystem() {
+  std::random_device device;
+  return (static_cast<uint64_t>(device()) << 32) | device();
+}
+
+uint32_t StripesOf(const MeshOptions& options) {
+  if (options.thread_stripes != 0) {
+    return std::min(options.thread_stripes, kMostStripes);
+  }
+  return std::min(
+      std::max(kLeastStripes, 4 * std::thread::hardware_concurrency()),
+      kMostStripes);
+}
+
+// Takes `log` out of the options.
+cluster::EngineOptions EngineOptionsOf(MeshOptions& options,
+                                       event::TimerLoop* loop) {
+  cluster::EngineOptions engine;
+  engine.clock = options.clock;
+  engine.loop = loop;
+  engine.seed = *options.seed;
+  engine.exclusive_stripes = StripesOf(options);
+  engine.nearest_first = options.nearest_first;
+  engine.load_balancers = options.load_balancers;
+  engine.log = std::move(options.log);
+  return engine;
+}
+
+MeshOptions WithDefaults(MeshOptions options) {
+  if (options.clock == nullptr) options.clock = SystemClock();
+  if (!options.seed.has_value()) options.seed = SeedFromSystem();
+  return options;
+}
+
+}  // namespace
+
+Core::Core(MeshOptions options)
+    : options_(WithDefaults(std::move(options))),
+      loop_(options_.clock),
+      engine_(EngineOptionsOf(options_, &loop_)) {}
+
+Core::~Core() { Shutdown(); }
+
+absl::StatusOr<std::shared_ptr<Core>> Core::Create(
+    std::shared_ptr<const model::Config> config, MeshOptions options) {
+  std::shared_ptr<Core> core(new Core(std::move(options)));
+  const absl::Status status = core->Apply(std::move(config));
+  if (!status.ok()) return status;
+  if (core->options_.own_thread) core->loop_.Start();
+  return core;
+}
+
+absl::Status Core::Apply(std::shared_ptr<const model::Config> config) {
+  return loop_.RunNow([&] { return engine_.Apply(std::move(config)); });
+}
+
+absl::Status Core::Load(const std::string* text) {
+  auto config = LoadConfig(options_, text);
+  if (!config.ok()) return config.status();
+  return Apply(*std::move(config));
+}
+
+absl::StatusOr<uint32_t> Core::Bind(std::string_view authority) {
+  return loop_.RunNow([&] { return engine_.Bind(authority); });
+}
+
+void Core::Unbind(uint32_t target) {
+  loop_.RunNow([&] { engine_.Unbind(target); });
+}
+
+absl::Status Core::TargetStatus(uint32_t target) {
+  return loop_.RunNow([&] { return engine_.TargetStatus(target); });
+}
+
+std::shared_ptr<const lb::Balancer> Core::BalancerOf(std::string_view cluster) {
+  const auto version = loop_.RunNow([&] { return engine_.Find(cluster); });
+  return version == nullptr ? nullptr : version->shared_balancer();
+}
+
+void Core::Shutdown() {
+  engine_.Shutdown();
+  loop_.Stop();
+}
+
+}  // namespace meshlib::mesh

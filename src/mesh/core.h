@@ -1,0 +1,72 @@
+#ifndef MESHLIB_MESH_CORE_H_
+#define MESHLIB_MESH_CORE_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cluster/engine.h"
+#include "event/timer_loop.h"
+#include "lb/balancer.h"
+#include "meshlib/mesh.h"
+#include "model/config.h"
+
+namespace meshlib::mesh {
+
+// What a Mesh and its Targets share: the loop, the engine on it, and where
+// the configuration came from. Thread-safe. Lives as long as any of them.
+class Core {
+ public:
+  // `config` is not null. Starts the control thread if the options say so.
+  static absl::StatusOr<std::shared_ptr<Core>> Create(
+      std::shared_ptr<const model::Config> config, MeshOptions options);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  cluster::Engine& engine() { return engine_; }
+  event::TimerLoop& loop() { return loop_; }
+
+  absl::Status Apply(std::shared_ptr<const model::Config> config);
+  // Reads options.config_path, or `text` if it is not null.
+  absl::Status Load(const std::string* text);
+
+  absl::StatusOr<uint32_t> Bind(std::string_view authority);
+  void Unbind(uint32_t target);
+  absl::Status TargetStatus(uint32_t target);
+  absl::Time RunPending() { return loop_.RunPending(); }
+  void Shutdown();
+
+  // The balancer of a cluster's latest version; null if there is no such
+  // cluster. It borrows hosts of the engine: use it while nothing changes.
+  std::shared_ptr<const lb::Balancer> BalancerOf(std::string_view cluster);
+
+ private:
+  explicit Core(MeshOptions options);
+
+  MeshOptions options_;
+  event::TimerLoop loop_;
+  cluster::Engine engine_;
+};
+
+// A configuration from `options`: config_text, else config_path.
+// InvalidArgument lists the problems.
+absl::StatusOr<std::shared_ptr<const model::Config>> LoadConfig(
+    const MeshOptions& options, const std::string* text);
+
+// A mesh from a configuration that was loaded (and perhaps changed) already;
+// config_path and config_text are not read. For meshctl and tests.
+class MeshFactory {
+ public:
+  static absl::StatusOr<std::unique_ptr<Mesh>> Create(
+      std::shared_ptr<const model::Config> config, MeshOptions options);
+  static Core& CoreOf(Mesh& mesh);
+};
+
+}  // namespace meshlib::mesh
+
+#endif  // MESHLIB_MESH_CORE_H_

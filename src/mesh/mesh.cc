@@ -1,0 +1,65 @@
+#include "meshlib/mesh.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/strings.h"
+#include "mesh/core.h"
+#include "mesh/target_state.h"
+
+namespace meshlib {
+
+Mesh::Mesh(std::shared_ptr<mesh::Core> core) : core_(std::move(core)) {}
+
+Mesh::~Mesh() { Shutdown(); }
+
+absl::StatusOr<std::unique_ptr<Mesh>> Mesh::Create(MeshOptions options) {
+  const std::string* text =
+      options.config_path.empty() ? &options.config_text : nullptr;
+  auto config = mesh::LoadConfig(options, text);
+  if (!config.ok()) return config.status();
+  return mesh::MeshFactory::Create(*std::move(config), std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<Mesh>> mesh::MeshFactory::Create(
+    std::shared_ptr<const model::Config> config, MeshOptions options) {
+  auto core = Core::Create(std::move(config), std::move(options));
+  if (!core.ok()) return core.status();
+  return std::unique_ptr<Mesh>(new Mesh(*std::move(core)));
+}
+
+mesh::Core& mesh::MeshFactory::CoreOf(Mesh& mesh) { return *mesh.core_; }
+
+absl::StatusOr<Target> Mesh::Resolve(std::string_view authority) {
+  if (core_->engine().shut_down()) {
+    return absl::FailedPreconditionError("the mesh is shut down");
+  }
+  const absl::StatusOr<uint32_t> id = core_->Bind(authority);
+  if (!id.ok()) return id.status();
+  return Target(
+      std::make_shared<Target::State>(core_, std::string(authority), *id));
+}
+
+absl::Status Mesh::WaitReady(const Target& target, absl::Time deadline) {
+  const PickResult result = target.WaitForPick(Request{}, deadline);
+  if (result.ok() || result.failure == PickFailure::kNoRoute ||
+      result.failure == PickFailure::kNotForwarded) {
+    return absl::OkStatus();  // there are routes: for other requests
+  }
+  return absl::DeadlineExceededError(
+      absl::StrCat("target \"", target.authority(),
+                   "\" is not ready: ", result.status().message()));
+}
+
+absl::Status Mesh::Reload() { return core_->Load(nullptr); }
+
+absl::Status Mesh::ReloadText(std::string_view text) {
+  const std::string copy(text);
+  return core_->Load(&copy);
+}
+
+absl::Time Mesh::RunPending() { return core_->RunPending(); }
+
+void Mesh::Shutdown() { core_->Shutdown(); }
+
+}  // namespace meshlib

@@ -1,0 +1,117 @@
+#include "meshlib/target.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "cluster/call.h"
+#include "cluster/explain.h"
+#include "mesh/target_state.h"
+
+namespace meshlib {
+namespace {
+
+constexpr absl::Duration kLongestWait = absl::Milliseconds(50);
+
+// Fills the result of a pick: the application carries out the attempt.
+class PickAttempt final : public cluster::Attempt {
+ public:
+  explicit PickAttempt(PickResult& result) : result_(result) {}
+
+  void Start(const cluster::AttemptPlan& plan) override {
+    result_.address = plan.host->address();
+    result_.hostname = plan.host->hostname();
+    result_.cluster = plan.cluster->runtime().name();
+    result_.expected_identities = plan.cluster->config().expected_identities;
+    metadata = plan.host->metadata();
+    result_.timeout = plan.timeout;
+    result_.per_try_timeout = plan.per_try_timeout;
+    result_.attempt = plan.number;
+  }
+  void Fail(PickFailure reason) override { result_.failure = reason; }
+
+  const model::Metadata* metadata = nullptr;
+
+ private:
+  PickResult& result_;
+};
+
+// Whether waiting for another configuration or recovery may help.
+bool MayPass(PickFailure failure) {
+  switch (failure) {
+    case PickFailure::kNotReady:
+    case PickFailure::kUnknownCluster:
+    case PickFailure::kNoHosts:
+    case PickFailure::kNoHealthyHost:
+    case PickFailure::kPanic:
+    case PickFailure::kOverflow:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Target::Target(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Target::Target(const Target&) = default;
+Target& Target::operator=(const Target&) = default;
+Target::Target(Target&&) noexcept = default;
+Target& Target::operator=(Target&&) noexcept = default;
+Target::~Target() = default;
+
+Target::State::~State() { core->Unbind(id); }
+
+const std::string& Target::authority() const { return state_->authority; }
+
+PickResult Target::PickWith(const Request& request, PickToken token) const {
+  PickResult result;
+  PickAttempt attempt(result);
+  result.token = std::move(token);
+  cluster::Call& call = result.token.call();
+  if (request.authority.empty()) {
+    Request named = request;
+    named.authority = state_->host;
+    call.Next(state_->core->engine(), state_->id, named, attempt);
+  } else {
+    call.Next(state_->core->engine(), state_->id, request, attempt);
+  }
+  result.metadata = EndpointMetadata(attempt.metadata);
+  return result;
+}
+
+PickResult Target::Pick(const Request& request) const {
+  return PickWith(request, PickToken());
+}
+
+PickResult Target::Pick(const Request& request, PickToken previous) const {
+  return PickWith(request, std::move(previous));
+}
+
+RetryDecision Target::Report(PickToken& token, const Outcome& outcome) const {
+  return token.call().End(outcome);
+}
+
+PickResult Target::WaitForPick(const Request& request,
+                               absl::Time deadline) const {
+  cluster::Engine& engine = state_->core->engine();
+  uint64_t seen = 0;
+  while (true) {
+    PickResult result = Pick(request);
+    if (result.ok() || !MayPass(result.failure)) return result;
+    const absl::Duration left = deadline - engine.clock().Now();
+    if (left <= absl::ZeroDuration()) return result;
+    // Bounded: room in a breaker, say, comes without a publication.
+    seen = engine.WaitForPublish(seen, std::min(left, kLongestWait));
+  }
+}
+
+Explanation Target::Explain(const Request& request) const {
+  return state_->core->loop().RunNow([&] {
+    Request named = request;
+    if (named.authority.empty()) named.authority = state_->host;
+    return cluster::ExplainRequest(state_->core->engine(), state_->id, named);
+  });
+}
+
+}  // namespace meshlib

@@ -1,0 +1,319 @@
+#include "meshlib/mesh.h"
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "mesh/core.h"
+#include "meshlib/testing/fake_clock.h"
+#include "test/cluster/test_config.h"
+
+namespace meshlib {
+namespace {
+
+using test::MakeCluster;
+using test::MakeEndpoint;
+using test::MakeListener;
+using test::MakeRetryRoute;
+using test::MakeRoute;
+using ::testing::HasSubstr;
+using Kind = Outcome::Kind;
+using Reason = RetryDecision::Reason;
+
+class MeshTest : public ::testing::Test {
+ protected:
+  std::shared_ptr<model::Config> config_ = std::make_shared<model::Config>();
+  meshlib::testing::FakeClock clock_;
+  std::unique_ptr<Mesh> mesh_;
+
+  void Start() {
+    MeshOptions options;
+    options.clock = &clock_;
+    options.seed = 1;
+    options.own_thread = false;
+    auto mesh = mesh::MeshFactory::Create(config_, std::move(options));
+    ASSERT_TRUE(mesh.ok()) << mesh.status();
+    mesh_ = *std::move(mesh);
+  }
+
+  Target Resolve(std::string_view authority) {
+    auto target = mesh_->Resolve(authority);
+    EXPECT_TRUE(target.ok()) << target.status();
+    return *std::move(target);
+  }
+
+  void Apply(std::shared_ptr<model::Config> config) {
+    const absl::Status status =
+        mesh::MeshFactory::CoreOf(*mesh_).Apply(std::move(config));
+    EXPECT_TRUE(status.ok()) << status;
+  }
+};
+
+TEST_F(MeshTest, PicksEveryHostInTurn) {
+  config_->clusters.push_back(MakeCluster("a", 3));
+  Start();
+  const Target target = Resolve("cluster:a");
+  std::map<std::string, int> counts;
+  for (int i = 0; i < 30; ++i) {
+    PickResult pick = target.Pick();
+    ASSERT_TRUE(pick.ok()) << pick.status();
+    EXPECT_EQ(pick.cluster, "a");
+    ++counts[std::string(pick.address)];
+    EXPECT_FALSE(target.Report(pick.token, Outcome::Ok()).retry);
+  }
+  EXPECT_EQ(counts.size(), 3u);
+  for (const auto& [address, count] : counts) EXPECT_EQ(count, 10) << address;
+}
+
+TEST_F(MeshTest, ReportingTwiceIsHarmless) {
+  config_->clusters.push_back(MakeCluster("a", 1));
+  Start();
+  const Target target = Resolve("cluster:a");
+  PickResult pick = target.Pick();
+  EXPECT_TRUE(pick.token.open());
+  EXPECT_EQ(target.Report(pick.token, Outcome::Ok()).reason, Reason::kSuccess);
+  EXPECT_FALSE(pick.token.open());
+  EXPECT_EQ(target.Report(pick.token, Outcome::Ok()).reason,
+            Reason::kAlreadyReported);
+  PickToken never_used;
+  EXPECT_EQ(target.Report(never_used, Outcome::Ok()).reason,
+            Reason::kAlreadyReported);
+}
+
+TEST_F(MeshTest, BreakerRefusesBeyondMaxRequestsAndRecovers) {
+  auto cluster = MakeCluster("a", 2);
+  cluster->circuit_breakers.thresholds[0].max_requests = 5;
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  std::vector<PickResult> open;
+  for (int i = 0; i < 5; ++i) {
+    open.push_back(target.Pick());
+    EXPECT_TRUE(open.back().ok());
+  }
+  PickResult refused = target.Pick();
+  EXPECT_EQ(refused.failure, PickFailure::kOverflow);
+  EXPECT_TRUE(absl::IsResourceExhausted(refused.status()));
+  open.pop_back();  // dropped: counts as cancelled
+  EXPECT_TRUE(target.Pick().ok());
+}
+
+TEST_F(MeshTest, RetriesGoToOtherHostsUntilTheLimit) {
+  config_->clusters.push_back(MakeCluster("a", 3));
+  config_->listeners.push_back(
+      MakeListener({MakeRetryRoute("a", model::kRetryOn5xx, 2)}));
+  Start();
+  const Target target = Resolve("any.host");
+  for (int round = 0; round < 20; ++round) {
+    std::set<std::string> tried;
+    PickResult pick = target.Pick();
+    int attempts = 0;
+    RetryDecision decision;
+    while (true) {
+      ASSERT_TRUE(pick.ok());
+      ++attempts;
+      EXPECT_EQ(pick.attempt, static_cast<uint32_t>(attempts));
+      tried.insert(std::string(pick.address));
+      decision = target.Report(pick.token, Outcome::Http(503));
+      if (!decision.retry) break;
+      pick = target.Pick({}, std::move(pick.token));
+    }
+    EXPECT_EQ(attempts, 3);
+    EXPECT_EQ(tried.size(), 3u) << "a host was tried twice";
+    EXPECT_EQ(decision.reason, Reason::kLimitExceeded);
+  }
+}
+
+TEST_F(MeshTest, RetryBudgetIsGivenBackWhenTheTokenIsDropped) {
+  auto cluster = MakeCluster("a", 3);
+  cluster->circuit_breakers.thresholds[0].max_retries = 1;
+  config_->clusters.push_back(cluster);
+  config_->listeners.push_back(
+      MakeListener({MakeRetryRoute("a", model::kRetryOn5xx, 1)}));
+  Start();
+  const Target target = Resolve("any.host");
+  PickResult first = target.Pick();
+  EXPECT_TRUE(target.Report(first.token, Outcome::Http(503)).retry);
+  PickResult second = target.Pick();
+  EXPECT_EQ(target.Report(second.token, Outcome::Http(503)).reason,
+            Reason::kOverflow);
+  first.token = PickToken();
+  PickResult third = target.Pick();
+  EXPECT_TRUE(target.Report(third.token, Outcome::Http(503)).retry);
+}
+
+TEST_F(MeshTest, EjectsAHostAfterConsecutiveErrorsAndTakesItBack) {
+  auto cluster = MakeCluster("a", 4);
+  cluster->outlier_detection.emplace();
+  cluster->outlier_detection->consecutive_5xx = 3;
+  cluster->outlier_detection->max_ejection_percent = 50;
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  const auto run = [&](int requests) {
+    std::map<std::string, int> counts;
+    for (int i = 0; i < requests; ++i) {
+      PickResult pick = target.Pick();
+      const bool bad = pick.address == "10.0.0.2:80";
+      ++counts[std::string(pick.address)];
+      target.Report(pick.token, bad ? Outcome::Http(500) : Outcome::Ok());
+      mesh_->RunPending();
+    }
+    return counts;
+  };
+  EXPECT_EQ(run(400)["10.0.0.2:80"], 3);
+  Explanation why = target.Explain({});
+  EXPECT_EQ(std::count_if(why.hosts.begin(), why.hosts.end(),
+                          [](const auto& h) { return h.ejected; }),
+            1);
+  clock_.Advance(absl::Seconds(45));
+  mesh_->RunPending();
+  EXPECT_EQ(run(400)["10.0.0.2:80"], 3) << "it came back and failed again";
+}
+
+TEST_F(MeshTest, PassesOverAHostWhoseConnectFailed) {
+  config_->clusters.push_back(MakeCluster("a", 3));
+  Start();
+  const Target target = Resolve("cluster:a");
+  int refused = 0;
+  for (int i = 0; i < 300; ++i) {
+    PickResult pick = target.Pick();
+    ASSERT_TRUE(pick.ok());
+    const bool down = pick.address == "10.0.0.1:80";
+    refused += down;
+    target.Report(pick.token, down ? Outcome::Failure(Kind::kConnectFailure)
+                                   : Outcome::Ok());
+  }
+  EXPECT_EQ(refused, 1) << "nothing moved the clock";
+  clock_.Advance(absl::Seconds(10));
+  bool again = false;
+  for (int i = 0; i < 3; ++i) {
+    PickResult pick = target.Pick();
+    again |= pick.address == "10.0.0.1:80";
+    target.Report(pick.token, Outcome::Ok());
+  }
+  EXPECT_TRUE(again);
+}
+
+TEST_F(MeshTest, AnUpdateKeepsCountsAndEjections) {
+  auto cluster = MakeCluster("a", 3);
+  cluster->circuit_breakers.thresholds[0].max_requests = 1;
+  cluster->outlier_detection.emplace();
+  cluster->outlier_detection->consecutive_5xx = 1;
+  cluster->outlier_detection->max_ejection_percent = 100;
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  PickResult bad = target.Pick();
+  const std::string ejected(bad.address);
+  target.Report(bad.token, Outcome::Http(500));
+  mesh_->RunPending();
+  PickResult open = target.Pick();
+
+  auto changed = std::make_shared<model::Cluster>(*cluster);
+  auto endpoints = std::make_shared<model::Endpoints>(*cluster->endpoints);
+  endpoints->localities[0].endpoints.push_back(MakeEndpoint("10.9.9.9:80"));
+  changed->endpoints = endpoints;
+  auto config = std::make_shared<model::Config>();
+  config->clusters.push_back(changed);
+  Apply(config);
+
+  EXPECT_EQ(target.Pick().failure, PickFailure::kOverflow)
+      << "the open request was forgotten";
+  target.Report(open.token, Outcome::Ok());
+  for (int i = 0; i < 30; ++i) {
+    PickResult pick = target.Pick();
+    ASSERT_TRUE(pick.ok());
+    EXPECT_NE(pick.address, ejected);
+    target.Report(pick.token, Outcome::Ok());
+  }
+}
+
+TEST_F(MeshTest, AHostThatLeftStaysValidUntilItsTokenIsDone) {
+  auto cluster = MakeCluster("a", 2);
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  PickResult open = target.Pick();
+  const std::string address(open.address);
+  auto config = std::make_shared<model::Config>();
+  config->clusters.push_back(MakeCluster("b", 1));
+  Apply(config);
+  clock_.Advance(absl::Seconds(1));
+  mesh_->RunPending();
+  EXPECT_EQ(open.address, address);  // ASan watches
+  EXPECT_EQ(target.Pick().failure, PickFailure::kNotReady);
+  EXPECT_FALSE(target.Report(open.token, Outcome::Ok()).retry);
+  open.token = PickToken();
+  clock_.Advance(absl::Seconds(1));
+  mesh_->RunPending();
+}
+
+TEST_F(MeshTest, ShutDownMeshRefusesButLetsTokensEnd) {
+  config_->clusters.push_back(MakeCluster("a", 1));
+  Start();
+  const Target target = Resolve("cluster:a");
+  PickResult open = target.Pick();
+  mesh_.reset();
+  EXPECT_EQ(target.Pick().failure, PickFailure::kShutdown);
+  EXPECT_TRUE(absl::IsFailedPrecondition(target.Pick().status()));
+  EXPECT_EQ(target.Report(open.token, Outcome::Ok()).reason, Reason::kSuccess);
+}
+
+TEST_F(MeshTest, UnknownNamesSayWhatThereIs) {
+  config_->clusters.push_back(MakeCluster("alpha", 1));
+  Start();
+  const auto target = mesh_->Resolve("cluster:beta");
+  EXPECT_TRUE(absl::IsNotFound(target.status()));
+  EXPECT_THAT(std::string(target.status().message()),
+              HasSubstr("cluster:alpha"));
+}
+
+TEST_F(MeshTest, ExplainNamesRouteClusterAndPick) {
+  config_->clusters.push_back(MakeCluster("a", 2));
+  model::Route admin = MakeRoute("nowhere");
+  admin.name = "admin";
+  admin.match.path.value = "/admin";
+  model::Route rest = MakeRoute("a");
+  rest.name = "rest";
+  config_->listeners.push_back(MakeListener({admin, rest}));
+  Start();
+  const Target target = Resolve("any.host");
+  Request request;
+  request.path = "/x";
+  const Explanation why = target.Explain(request);
+  EXPECT_EQ(why.virtual_host, "all");
+  EXPECT_EQ(why.route, "rest");
+  EXPECT_EQ(why.cluster, "a");
+  ASSERT_EQ(why.rejected.size(), 1u);
+  EXPECT_EQ(why.rejected[0].route, "admin");
+  ASSERT_EQ(why.priorities.size(), 1u);
+  EXPECT_EQ(why.priorities[0].healthy_load, 100u);
+  ASSERT_TRUE(why.pick.has_value());
+  EXPECT_EQ(target.Pick(request).address, *why.pick);
+  request.path = "/admin/x";
+  EXPECT_EQ(target.Pick(request).failure, PickFailure::kUnknownCluster);
+  EXPECT_EQ(target.Explain(request).failure, "unknown cluster");
+}
+
+TEST_F(MeshTest, WaitForPickGivesUpAtItsDeadline) {
+  auto cluster = MakeCluster("a", 1);
+  auto endpoints = std::make_shared<model::Endpoints>(*cluster->endpoints);
+  endpoints->localities[0].endpoints[0].health =
+      model::HealthStatus::kUnhealthy;
+  cluster->endpoints = endpoints;
+  cluster->lb.healthy_panic_threshold = 0;
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  const PickResult pick = target.WaitForPick({}, clock_.Now());
+  EXPECT_EQ(pick.failure, PickFailure::kNoHealthyHost);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(mesh_->WaitReady(target, clock_.Now())));
+}
+
+}  // namespace
+}  // namespace meshlib
