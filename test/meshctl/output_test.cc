@@ -1,0 +1,110 @@
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "meshctl/arguments.h"
+#include "meshctl/json.h"
+#include "meshctl/names.h"
+#include "meshctl/text_table.h"
+
+namespace meshlib::meshctl {
+namespace {
+
+TEST(Json, WritesOneLine) {
+  Json json;
+  json.Begin('{').Field("a", "x\"\n").Field("b", uint64_t{UINT64_MAX});
+  json.Field("c", true).Key("d").Begin('[').Number(0.5).Null().End(']');
+  json.End('}');
+  EXPECT_EQ(json.Finish(),
+            "{\"a\":\"x\\\"\\n\",\"b\":18446744073709551615,\"c\":true,"
+            "\"d\":[0.5,null]}\n");
+}
+
+TEST(Json, WritesNullForNumbersThatJsonDoesNotHave) {
+  Json json;
+  json.Begin('[').Number(std::nan(""));
+  json.Number(std::numeric_limits<double>::infinity()).End(']');
+  EXPECT_EQ(json.Finish(), "[null,null]\n");
+}
+
+TEST(Json, MendsTextThatIsNotUtf8) {
+  const struct {
+    std::string text;
+    std::string mended;
+  } kCases[] = {
+      {"plain", "plain"},
+      {"\xc3\xa9", "\xc3\xa9"},
+      {"\xe2\x82\xac", "\xe2\x82\xac"},
+      {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
+      {"a\xff", "a\xef\xbf\xbd"},
+      {"\xc3", "\xef\xbf\xbd"},
+      {"\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd"},                  // overlong
+      {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},  // surrogate
+      {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+  };
+  for (const auto& c : kCases) EXPECT_EQ(MendUtf8(c.text), c.mended);
+}
+
+TEST(TextTable, AlignsItsColumns) {
+  TextTable table({"NAME", ">COUNT", "NOTE"});
+  table.AddRow({"a", "10", ""});
+  table.AddRow({"longer", "9", "x"});
+  table.AddRow({"\xc3\xa9\xc3\xa9", "1", "y"});
+  EXPECT_EQ(table.ToString(),
+            "NAME    COUNT  NOTE\n"
+            "a          10  -\n"
+            "longer      9  x\n"
+            "\xc3\xa9\xc3\xa9          1  y\n");
+}
+
+TEST(TextTable, PadsFieldNames) {
+  EXPECT_EQ(TextFields({{"A", "1"}, {"Longer", "2"}}),
+            "A       1\nLonger  2\n");
+}
+
+TEST(Names, CountEdits) {
+  EXPECT_EQ(EditDistance("", ""), 0u);
+  EXPECT_EQ(EditDistance("abc", ""), 3u);
+  EXPECT_EQ(EditDistance("kitten", "sitting"), 3u);
+  EXPECT_EQ(EditDistance("Echo", "eCHO"), 0u);
+}
+
+TEST(Names, HintAtWhatWasMeant) {
+  EXPECT_EQ(NameHint("ehco", {"echo", "cart"}), "; did you mean \"echo\"?");
+  EXPECT_EQ(NameHint("echo.shop", {"echo.shop:8080", "cart"}),
+            "; did you mean \"echo.shop:8080\"?");
+  EXPECT_EQ(NameHint("zebra", {"echo", "cart"}),
+            "; there is \"cart\", \"echo\"");
+  EXPECT_EQ(NameHint("zebra", {}), "; there is none");
+  EXPECT_EQ(NameHint("zzzzzz", {"a1", "b1", "c1", "d1", "e1", "f1", "g1"}),
+            "; there is \"a1\", \"b1\", \"c1\", \"d1\", \"e1\" and 2 more");
+}
+
+TEST(Names, HintOnlyAtNearNamesIfAskedTo) {
+  EXPECT_EQ(NearHint("ehco", {"echo", "ecko"}),
+            "; did you mean \"echo\" or \"ecko\"?");
+  EXPECT_EQ(NearHint("zebra", {"echo", "cart"}), "");
+}
+
+TEST(Arguments, ParseDecimalNumbersOfSixtyFourBits) {
+  EXPECT_EQ(ParseUint64("0").value(), 0u);
+  EXPECT_EQ(ParseUint64("010").value(), 10u);
+  EXPECT_EQ(ParseUint64("18446744073709551615").value(), UINT64_MAX);
+  for (const char* bad : {"", "-1", "+1", "0x10", "1.0", " 1", "1e3",
+                          "18446744073709551616", "99999999999999999999"}) {
+    EXPECT_FALSE(ParseUint64(bad).ok()) << bad;
+  }
+}
+
+TEST(Arguments, SplitHeadersAtTheFirstEqualsSign) {
+  EXPECT_EQ(ParseHeader("a=b").value().name, "a");
+  EXPECT_EQ(ParseHeader("a=b=c").value().value, "b=c");
+  EXPECT_EQ(ParseHeader("a=").value().value, "");
+  EXPECT_FALSE(ParseHeader("a").ok());
+  EXPECT_FALSE(ParseHeader("=b").ok());
+}
+
+}  // namespace
+}  // namespace meshlib::meshctl
