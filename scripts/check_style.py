@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""What clang-format does not see: lengths, guards and banned words.
+
+    scripts/check_style.py [ROOT]       check a checkout (default: this one)
+    scripts/check_style.py --long       also list functions over 40 lines
+    scripts/check_style.py --self-test  plant violations; each must be found
+
+Errors: a line over 80 columns, a file over 600 lines, a wrong header guard,
+absl::Mutex, a marker of unfinished work, a sleep or a fixed port in a test,
+a tab, a mutable global or a call that ends the process in the library.
+Generated files are left out.
+"""
+
+import pathlib
+import re
+import sys
+import tempfile
+
+FOLDERS = ("src", "include", "test", "benchmarks", "examples")
+MAX_COLUMNS = 80
+MAX_LINES = 600
+LONG_FUNCTION = 40
+
+RAW_STRING = re.compile(r'R"([^\s()\\]{0,16})\(')
+UNBREAKABLE = re.compile(r"^\s*(//\s*\S+|#\s*(include|ifndef|define|endif)\b.*)"
+                         r"$")
+COMMENT_OR_STRING = re.compile(r'"(\\.|[^"\\])*"|//.*')
+
+# pattern, message, which files (a prefix of the path), on the raw line or
+# only on code
+RULES = (
+    (r"\babsl::(Mutex|MutexLock|CondVar)\b",
+     "absl::Mutex gives false races under TSan: use base::Mutex", "", False),
+    (r"\b(TODO|FIXME|XXX)\b", "a marker of unfinished work", "", True),
+    (r"\t", "a tab", "", True),
+    (r"\b(sleep_for|sleep_until|usleep|nanosleep|SleepFor|sleep)\s*\(",
+     "a test must not sleep: move a fake clock", "test/", False),
+    (r"\bhtons\(\s*[1-9]|\bsin_port\s*=\s*[1-9]|"
+     r"\b([Bb]ind|[Ll]isten)\w*\([^;]*:[1-9]\d{3,4}\b",
+     "a test must not use a fixed port: bind port 0", "test/", True),
+    (r"\bstd::(abort|exit|terminate|quick_exit)\s*\(",
+     "the library never ends its host's process", "src/", False),
+    (r"^(static |inline )?(std::(string|vector|map|unordered_map|mutex|"
+     r"atomic|shared_ptr|unique_ptr)\b[^(]*|int|bool|size_t|u?int\d+_t) "
+     r"(g_\w+|\w+)( =[^=(]*|\{[^()]*\})?;",
+     "a mutable global", "src/", False),
+)
+
+
+def expected_guard(path):
+    parts = list(path.parts)
+    if parts[0] == "src":
+        parts = parts[1:]
+    elif parts[0] == "include":
+        parts = parts[1:]
+    name = "/".join(parts)
+    if not name.startswith("meshlib/"):
+        name = "meshlib/" + name
+    return re.sub(r"[^A-Z0-9]", "_", name.upper()) + "_"
+
+
+def check_guard(path, lines):
+    guard = expected_guard(path)
+    code = [line for line in lines if line and not line.startswith("//")]
+    want = [f"#ifndef {guard}", f"#define {guard}"]
+    if code[:2] != want:
+        yield f"{path}:1: header guard is not {guard}"
+    elif not code[-1].startswith("#endif"):
+        yield f"{path}:{len(lines)}: the header guard is not closed at the end"
+
+
+def raw_string_lines(lines):
+    """The numbers of the lines that lie within a raw string."""
+    inside = set()
+    end = None
+    for number, line in enumerate(lines, 1):
+        rest = line
+        if end is not None:
+            inside.add(number)
+            if end not in rest:
+                continue
+            rest = rest.split(end, 1)[1]
+            end = None
+        for match in RAW_STRING.finditer(rest):
+            closing = f'){match.group(1)}"'
+            if closing not in rest[match.end():]:
+                inside.add(number)
+                end = closing
+    return inside
+
+
+def check_lines(path, lines):
+    raw = raw_string_lines(lines)
+    for number, line in enumerate(lines, 1):
+        if len(line) > MAX_COLUMNS and number not in raw and \
+                not UNBREAKABLE.match(line):
+            yield f"{path}:{number}: {len(line)} columns, want {MAX_COLUMNS}"
+        code = COMMENT_OR_STRING.sub("", line)
+        for pattern, message, prefix, on_raw in RULES:
+            if prefix and not str(path).startswith(prefix):
+                continue
+            if str(path).startswith("src/meshctl/") and "process" in message:
+                continue
+            if re.search(pattern, line if on_raw else code):
+                yield f"{path}:{number}: {message}"
+
+
+def long_functions(path, lines):
+    """Functions, by indentation: from a line that opens a body to its end."""
+    start = None
+    for number, line in enumerate(lines, 1):
+        if re.match(r"^(  )?[^\s#/}].*\)?.*\{$", line) and start is None and \
+                not re.match(r"^\s*(namespace|class|struct|enum|extern|union|"
+                             r"const(expr)?\b[^(]*=|public|private)", line):
+            start = (number, re.match(r"\s*", line).group(0))
+        elif start and re.match(rf"^{start[1]}\}}", line):
+            if number - start[0] > LONG_FUNCTION:
+                yield f"{path}:{start[0]}: {number - start[0]} lines"
+            start = None
+
+
+def sources(root):
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in (".h", ".cc") and path.is_file():
+                yield path
+
+
+def generated(lines):
+    return any("Generated by" in line or "do not edit" in line
+               for line in lines[:5])
+
+
+def check(root, long=False):
+    problems, reports = [], []
+    for absolute in sources(root):
+        lines = absolute.read_text().splitlines()
+        path = absolute.relative_to(root)
+        if generated(lines):
+            continue
+        if len(lines) > MAX_LINES:
+            problems.append(f"{path}: {len(lines)} lines, want {MAX_LINES}")
+        if path.suffix == ".h":
+            problems += check_guard(path, lines)
+        problems += check_lines(path, lines)
+        if long:
+            reports += long_functions(path, lines)
+    return problems, reports
+
+
+GUARD = "#ifndef MESHLIB_{0}_H_\n#define MESHLIB_{0}_H_\n{1}\n#endif\n"
+# file, text, what the problem must say ("" for none)
+PLANTED = (
+    ("src/lb/a.h", GUARD.format("LB_A", "int F();"), ""),
+    ("include/meshlib/a.h", GUARD.format("A", "int F();"), ""),
+    ("include/meshlib/b.h", GUARD.format("MESHLIB_B", ""), "header guard"),
+    ("src/lb/b.h", GUARD.format("B", ""), "header guard is not MESHLIB_LB_B"),
+    ("test/lb/a.h", GUARD.format("TEST_LB_A", ""), ""),
+    ("src/lb/a.cc", "x" * 81 + " = 1;\n", "columns"),
+    ("src/lb/b.cc", "// https://" + "x" * 90 + "\n", ""),
+    ("src/lb/c.cc", "\n" * 601, "601 lines"),
+    ("src/lb/d.cc", "absl::Mutex m;\n", "absl::Mutex"),
+    ("src/lb/e.cc", "// not absl::Mutex here\n", ""),
+    ("src/lb/f.cc", "// TO" + "DO later\n", "unfinished"),
+    ("src/lb/g.cc", "// Generated by x; do not edit.\n" + "y" * 99, ""),
+    ("src/lb/h.cc", "static int counter = 0;\n", "mutable global"),
+    ("src/lb/i.cc", "  int counter = 0;\n", ""),
+    ("src/lb/j.cc", "std::abort();\n", "never ends"),
+    ("src/meshctl/a.cc", "std::exit(1);\n", ""),
+    ("test/lb/a.cc", "std::this_thread::sleep_for(d);\n", "not sleep"),
+    ("test/lb/b.cc", 'Bind("127.0.0.1:8080");\n', "fixed port"),
+    ("test/lb/c.cc", 'Host("127.0.0.1:8080");\n', ""),
+    ("test/lb/d.cc", 'f(R"(\n' + "z" * 99 + '\n)");\n', ""),
+    ("test/lb/e.cc", "\tint a;\n", "a tab"),
+)
+
+
+def self_test():
+    failed = 0
+    for name, text, expected in PLANTED:
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            (root / name).parent.mkdir(parents=True)
+            (root / name).write_text(text)
+            found = check(root)[0]
+        good = (len(found) == 1 and expected in found[0]) if expected else \
+            not found
+        if not good:
+            failed += 1
+            print(f"self-test: {name}: want {expected or 'no problem'!r}, "
+                  f"got {found}")
+    print(f"self-test: {len(PLANTED) - failed} of {len(PLANTED)} passed")
+    return failed
+
+
+def main(arguments):
+    if arguments == ["--self-test"]:
+        return 1 if self_test() else 0
+    long = "--long" in arguments
+    rest = [a for a in arguments if a != "--long"]
+    if len(rest) > 1 or (rest and rest[0].startswith("-")):
+        print(__doc__, file=sys.stderr)
+        return 2
+    root = pathlib.Path(rest[0] if rest else
+                        pathlib.Path(__file__).parent.parent).resolve()
+    problems, reports = check(root, long)
+    for report in reports:
+        print(f"long function: {report}")
+    for problem in problems:
+        print(problem)
+    print(f"style: {len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
