@@ -59,7 +59,7 @@ void Call::Next(Engine& engine, uint32_t target, const Request& request,
   if (open_) {
     const ClusterVersion* cluster = scope.snapshot.cluster(cluster_id_);
     Record(slot.stripe, cluster, Cancelled());
-    CloseAttempt(slot.stripe, cluster);
+    CloseAttempt(slot.stripe);
   }
   AttemptPlan plan;
   const PickFailure failure = TryNext(scope, target, plan);
@@ -89,6 +89,10 @@ PickFailure Call::TryNext(const Scope& scope, uint32_t target,
   }
   Remember(scope.slot.stripe, block, *choice.host, choice.priority);
   base::StripeAdd<uint64_t>(scope.slot.stripe, block.rq_total, 1);
+  if (cluster.balancer().needs_active()) {
+    choice.host->state().active.fetch_add(1, std::memory_order_relaxed);
+    counted_active_ = true;
+  }
   open_ = true;
   ++attempts_;
   plan.host = choice.host;
@@ -335,12 +339,12 @@ RetryDecision Call::End(const Outcome& outcome) {
   const ClusterVersion* cluster = engine_->snapshot().cluster(cluster_id_);
   if (cluster != nullptr && &cluster->runtime() != cluster_) cluster = nullptr;
   Record(slot.stripe, cluster, outcome);
-  CloseAttempt(slot.stripe, cluster);
+  CloseAttempt(slot.stripe);
   if (Succeeded(outcome) && retry_.retry_on == 0) return {};
   return Decide(slot, cluster, outcome);
 }
 
-void Call::CloseAttempt(base::Stripe stripe, const ClusterVersion* cluster) {
+void Call::CloseAttempt(base::Stripe stripe) {
   const model::Host& host = *tried_[tried_count_ - 1];
   base::StripeAdd<int32_t>(
       stripe, cluster_->blocks().Get(stripe).hosts.At(host.index())->in_flight,
@@ -349,6 +353,11 @@ void Call::CloseAttempt(base::Stripe stripe, const ClusterVersion* cluster) {
   if (holds_retry_) {
     cluster_->breakers().Release(resilience::Resource::kRetries, priority_);
     holds_retry_ = false;
+  }
+  if (counted_active_) {
+    // Relaxed: a count that policies compare, nothing hangs on it.
+    host.state().active.fetch_sub(1, std::memory_order_relaxed);
+    counted_active_ = false;
   }
   open_ = false;
 }
@@ -431,7 +440,7 @@ void Call::Release() {
     if (open_) {
       const ClusterVersion* cluster = engine_->snapshot().cluster(cluster_id_);
       Record(slot.stripe, cluster, Cancelled());
-      CloseAttempt(slot.stripe, cluster);
+      CloseAttempt(slot.stripe);
     } else if (holds_retry_) {
       cluster_->breakers().Release(resilience::Resource::kRetries, priority_);
       holds_retry_ = false;

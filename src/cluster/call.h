@@ -72,7 +72,7 @@ class Call {
   void Remember(base::Stripe stripe, StripeBlock& block,
                 const model::Host& host, uint32_t priority);
   void Forget(base::Stripe stripe);
-  void CloseAttempt(base::Stripe stripe, const ClusterVersion* cluster);
+  void CloseAttempt(base::Stripe stripe);
   void Record(base::Stripe stripe, const ClusterVersion* cluster,
               const Outcome& outcome);
   RetryDecision Decide(base::ThreadSlot& slot, const ClusterVersion* cluster,
@@ -87,7 +87,8 @@ class Call {
   std::array<uint8_t, kTried> tried_priorities_;
   uint8_t tried_count_ = 0;
   bool open_ = false;
-  bool holds_retry_ = false;  // of the breakers
+  bool counted_active_ = false;  // in HostState::active
+  bool holds_retry_ = false;     // of the breakers
   model::RoutingPriority priority_ = model::RoutingPriority::kDefault;
   int16_t weighted_index_ = -1;
   uint16_t attempts_ = 0;

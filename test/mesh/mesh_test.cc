@@ -102,6 +102,26 @@ TEST_F(MeshTest, BreakerRefusesBeyondMaxRequestsAndRecovers) {
   EXPECT_TRUE(target.Pick().ok());
 }
 
+TEST_F(MeshTest, LeastRequestSeesWhatIsInFlight) {
+  auto cluster = MakeCluster("a", 2);
+  cluster->lb.policy = model::LbPolicy::kLeastRequest;
+  cluster->lb.selection = model::LeastRequestSelection::kFullScan;
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  PickResult busy = target.Pick();
+  const std::string address(busy.address);
+  for (int i = 0; i < 20; ++i) {
+    PickResult pick = target.Pick();
+    EXPECT_NE(pick.address, address);
+    target.Report(pick.token, Outcome::Ok());
+  }
+  target.Report(busy.token, Outcome::Ok());
+  bool again = false;
+  for (int i = 0; i < 40; ++i) again |= target.Pick().address == address;
+  EXPECT_TRUE(again) << "the report was not counted";
+}
+
 TEST_F(MeshTest, RetriesGoToOtherHostsUntilTheLimit) {
   config_->clusters.push_back(MakeCluster("a", 3));
   config_->listeners.push_back(
