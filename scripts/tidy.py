@@ -127,7 +127,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=480)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("files", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     build = options.build.resolve()
     only = {os.path.abspath(name) for name in options.files}
     todo, keys, cached = plan(build, only)

@@ -91,7 +91,7 @@ std::string NearHint(std::string_view unknown, std::vector<std::string> known) {
 std::string NameHint(std::string_view unknown, std::vector<std::string> known) {
   SortUnique(known);
   if (known.empty()) return "; there is none";
-  const std::string near = NearHint(unknown, known);
+  std::string near = NearHint(unknown, known);
   if (!near.empty()) return near;
   std::string list = List(known, kShown, ", ");
   if (known.size() > kShown) {

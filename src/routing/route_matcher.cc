@@ -42,13 +42,13 @@ absl::Status CheckRegexes(const model::RouteMatch& config) {
   for (const auto* matchers : {&config.headers, &config.cookies}) {
     for (const model::HeaderMatcher& matcher : *matchers) {
       if (matcher.kind != model::HeaderMatcher::Kind::kString) continue;
-      const absl::Status status = CheckRegex(matcher.string);
+      absl::Status status = CheckRegex(matcher.string);
       if (!status.ok()) return status;
     }
   }
   for (const model::QueryParameterMatcher& matcher : config.query_parameters) {
     if (matcher.present_match) continue;
-    const absl::Status status = CheckRegex(matcher.string);
+    absl::Status status = CheckRegex(matcher.string);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
