@@ -18,6 +18,8 @@ re2::StringPiece ToRe2(std::string_view text) {
 
 std::shared_ptr<const re2::RE2> CompileRegex(const std::string& pattern) {
   re2::RE2::Options options(re2::RE2::Quiet);
+  // As Envoy: "." is one byte, and any bytes are a text.
+  options.set_encoding(re2::RE2::Options::EncodingLatin1);
   auto regex = std::make_shared<const re2::RE2>(ToRe2(pattern), options);
   return regex->ok() ? regex : nullptr;
 }

@@ -50,7 +50,7 @@ absl::Status DomainIndex::Add(std::string_view domain, uint32_t target) {
       "domain \"", base::Excerpt(domain), "\" stands more than once"));
 }
 
-bool DomainIndex::Insert(Targets& targets, std::string key, uint32_t target) {
+bool DomainIndex::Insert(Targets& targets, std::string&& key, uint32_t target) {
   return targets.emplace(std::move(key), target).second;
 }
 

@@ -34,7 +34,7 @@ class DomainIndex {
     Targets targets;
   };
 
-  static bool Insert(Targets& targets, std::string key, uint32_t target);
+  static bool Insert(Targets& targets, std::string&& key, uint32_t target);
   static bool InsertWildcard(std::vector<Wildcards>& groups, std::string key,
                              uint32_t target);
   uint32_t FindLower(std::string_view host) const;

@@ -12,6 +12,8 @@ namespace meshlib::routing {
 
 absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
   re2::RE2::Options options(re2::RE2::Quiet);
+  // As Envoy: "." is one byte, and any bytes are a text.
+  options.set_encoding(re2::RE2::Options::EncodingLatin1);
   auto regex = std::make_shared<const re2::RE2>(
       re2::StringPiece(pattern.data(), pattern.size()), options);
   if (!regex->ok()) {
