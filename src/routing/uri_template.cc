@@ -131,9 +131,9 @@ absl::Status Parser::Variable() {
   names_.push_back(name);
   absl::StrAppend(&regex_, "(?P<", base::ToAbsl(name), ">");
   const std::string_view after = rest_.substr(end + 1);
-  const absl::Status status = VariablePattern(equals == std::string_view::npos
-                                                  ? std::string_view("*")
-                                                  : inside.substr(equals + 1));
+  absl::Status status = VariablePattern(equals == std::string_view::npos
+                                            ? std::string_view("*")
+                                            : inside.substr(equals + 1));
   if (!status.ok()) return status;
   regex_ += ')';
   rest_ = after;
@@ -144,7 +144,7 @@ absl::Status Parser::VariablePattern(std::string_view pattern) {
   if (pattern.empty()) return Error("an empty pattern of a variable");
   rest_ = pattern;
   for (;;) {
-    const absl::Status status = rest_[0] == '*' ? Glob() : Literal();
+    absl::Status status = rest_[0] == '*' ? Glob() : Literal();
     if (!status.ok()) return status;
     if (rest_.empty()) return absl::OkStatus();
     if (rest_[0] != '/' || rest_.size() == 1) {
