@@ -8,7 +8,7 @@
 # Stops at the first stage that fails; the table at the end has every stage.
 # MESHLIB_JOBS sets how many compilers run at once (default: the processors),
 # MESHLIB_FUZZ_SECONDS the time for each fuzz target (default 20),
-# MESHLIB_TIDY_SECONDS the time for clang-tidy (default 480).
+# MESHLIB_TIDY_SECONDS the time for clang-tidy (default 300).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -121,7 +121,7 @@ stage_clang() {
   build build-clang
   say "built by Clang without a warning"
   scripts/tidy.py build-clang --jobs "$jobs" \
-    --seconds "${MESHLIB_TIDY_SECONDS:-480}"
+    --seconds "${MESHLIB_TIDY_SECONDS:-300}"
 }
 
 stage_fuzz() {
