@@ -13,7 +13,9 @@
 #include <unistd.h>
 #endif
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(MESHLIB_TSAN)
+// The build says so.
+#elif defined(__SANITIZE_THREAD__)
 #define MESHLIB_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
