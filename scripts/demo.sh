@@ -16,7 +16,9 @@ meshctl=$(find_meshctl)
 mesh=examples/two-clusters/mesh.yaml
 checkout=(-c "$mesh" --authority checkout.shop.global:8080)
 
-title() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+bold= plain=
+if [ -t 1 ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+title() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 run() { # explanation, command
   printf '\n# %s\n$ meshctl %s\n' "$1" "${*:2}"
   "$meshctl" "${@:2}"
