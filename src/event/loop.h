@@ -25,6 +25,15 @@ class Loop {
   // On the loop only. False if the timer has run or is not known.
   virtual bool Cancel(TimerId timer) = 0;
 
+  // A task that is run again and again, soon after each Raise(); several
+  // raises may become one run. On the loop only; for as long as the loop
+  // lives.
+  using Signal = uint32_t;
+  virtual Signal AddSignal(Task task) = 0;
+  // Thread-safe. Never locks or allocates; makes one system call if it has to
+  // wake the loop's thread.
+  virtual void Raise(Signal signal) = 0;
+
   // Thread-safe.
   virtual absl::Time Now() = 0;
 };

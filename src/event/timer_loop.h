@@ -1,7 +1,10 @@
 #ifndef MESHLIB_EVENT_TIMER_LOOP_H_
 #define MESHLIB_EVENT_TIMER_LOOP_H_
 
+#include <semaphore.h>
+
 #include <atomic>
+#include <cstdint>
 #include <map>
 #include <thread>
 #include <utility>
@@ -18,12 +21,15 @@ namespace meshlib::event {
 class TimerLoop final : public Loop {
  public:
   // `clock` is borrowed.
-  explicit TimerLoop(Clock* clock) : clock_(clock) {}
-  ~TimerLoop() override { Stop(); }
+  explicit TimerLoop(Clock* clock);
+  ~TimerLoop() override;
 
   void Post(Task task) override;
   TimerId RunAt(absl::Time when, Task task) override;
   bool Cancel(TimerId timer) override;
+  // At most 64 signals.
+  Signal AddSignal(Task task) override;
+  void Raise(Signal signal) override;
   absl::Time Now() override { return clock_->Now(); }
 
   // Runs what is due, tasks before timers, and gives the time of the next
@@ -31,8 +37,11 @@ class TimerLoop final : public Loop {
   absl::Time RunPending();
 
   // Whether RunPending() would have a task to run; timers aside. Thread-safe,
-  // one load.
-  bool HasTasks() const { return has_tasks_.load(std::memory_order_acquire); }
+  // two loads.
+  bool HasTasks() const {
+    return has_tasks_.load(std::memory_order_acquire) ||
+           raised_.load(std::memory_order_acquire) != 0;
+  }
 
   // Starts the thread. Only with a clock that runs with real time: waits are
   // real waits.
@@ -52,10 +61,19 @@ class TimerLoop final : public Loop {
 
  private:
   void Run();
+  void Wake();
+  bool RunTasks();
+  bool RunSignals();
+  void SleepUntil(absl::Time when);
 
   Clock* const clock_;
+  // What the thread sleeps on: posted once for each change of `woken_` to
+  // true. A semaphore, since posting it takes no lock.
+  sem_t wake_;
+  std::atomic<bool> woken_{false};
+  std::atomic<uint64_t> raised_{0};  // a bit for each signal
+
   base::Mutex mutex_;
-  base::CondVar wake_;
   std::vector<Task> tasks_ MESHLIB_GUARDED_BY(mutex_);
   std::atomic<bool> has_tasks_{false};
   bool stopping_ MESHLIB_GUARDED_BY(mutex_) = false;
@@ -65,6 +83,7 @@ class TimerLoop final : public Loop {
   // whichever thread does it.
   base::Mutex running_;
   // On the loop only.
+  std::vector<Task> signals_;
   std::map<std::pair<absl::Time, TimerId>, Task> timers_;
   std::map<TimerId, absl::Time> timer_times_;
   TimerId next_timer_ = 1;
