@@ -43,8 +43,7 @@ class MESHLIB_EXPORT LoadBalancerHosts {
       size_t index, std::string_view filter, std::string_view key) const = 0;
   // All metadata, {"envoy.lb": {"version": "v1"}}. Allocates.
   virtual std::string MetadataJson(size_t index) const = 0;
-  // Requests in flight to the host now. Counted only if the factory's
-  // needs_active() is true; else 0.
+  // Requests in flight to the host now, of this mesh's threads.
   virtual uint32_t active(size_t index) const = 0;
 };
 
@@ -88,10 +87,6 @@ class MESHLIB_EXPORT LoadBalancerFactory {
   virtual ~LoadBalancerFactory();
 
   virtual std::string_view name() const = 0;
-
-  // Whether hosts' active() is read: counting it costs every request a
-  // shared atomic.
-  virtual bool needs_active() const;
 
   // `config` is the policy's configuration as JSON, "{}" if there is none.
   // An error fails the cluster's update, and the last good one stays. The

@@ -21,8 +21,10 @@ class Core;
 // One authority that a mesh resolved: the place where requests to it are
 // routed and balanced, and where their attempts are reported.
 //
-// Cheap to copy. Thread-safe: Pick() and Report() never block, lock or
-// allocate after a thread's first call. A Target may outlive its Mesh: its
+// Cheap to copy. Thread-safe: Pick() and Report() never block, lock, allocate
+// or make a system call after a thread's first call, but for one: a report
+// that brings a host to a threshold of outlier detection wakes the mesh's
+// thread if that sleeps. A Target may outlive its Mesh: its
 // picks then fail with kShutdown.
 //
 //   meshlib::PickResult pick = target.Pick(request);
@@ -68,7 +70,8 @@ class MESHLIB_EXPORT Target {
   struct State;
   explicit Target(std::shared_ptr<State> state);
 
-  PickResult PickWith(const Request& request, PickToken token) const;
+  class PickAttempt;
+  void PickInto(const Request& request, PickResult& result) const;
 
   std::shared_ptr<State> state_;
 };

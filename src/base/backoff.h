@@ -15,9 +15,8 @@ class JitteredExponentialBackoff {
  public:
   // Both are at least 1 ms, and max at least base.
   JitteredExponentialBackoff(absl::Duration base, absl::Duration max);
-  JitteredExponentialBackoff()
-      : JitteredExponentialBackoff(absl::Milliseconds(25),
-                                   absl::Milliseconds(250)) {}
+  // 25 ms and 250 ms. Trivial, since every request's state holds one.
+  constexpr JitteredExponentialBackoff() = default;
 
   // Draws with `random`, any uniform 64-bit value.
   absl::Duration Next(uint64_t random);
@@ -29,9 +28,9 @@ class JitteredExponentialBackoff {
   }
 
  private:
-  uint64_t base_ms_;
-  uint64_t max_ms_;
-  uint64_t next_ms_;
+  uint64_t base_ms_ = 25;
+  uint64_t max_ms_ = 250;
+  uint64_t next_ms_ = 25;
 };
 
 // A delay that a peer asked for, spread upward: value + rand % (value / 2), in

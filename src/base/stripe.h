@@ -16,15 +16,18 @@ struct Stripe {
 
 // Adds to a counter of `stripe`. Any thread may read it at any time; only the
 // stripe's owner (or, on the shared stripe, anyone) writes it.
+//
+// `order` is relaxed for a count that only means itself: the only writer is
+// this thread, readers want a recent value. It is release where a count says
+// "I am done with it" to a reader that then destroys something.
 template <typename T>
-inline void StripeAdd(Stripe stripe, std::atomic<T>& counter, T delta) {
+inline void StripeAdd(Stripe stripe, std::atomic<T>& counter, T delta,
+                      std::memory_order order = std::memory_order_relaxed) {
   if (stripe.exclusive) {
-    // Relaxed: the only writer is this thread, readers want a recent value.
     counter.store(
-        static_cast<T>(counter.load(std::memory_order_relaxed) + delta),
-        std::memory_order_relaxed);
+        static_cast<T>(counter.load(std::memory_order_relaxed) + delta), order);
   } else {
-    counter.fetch_add(delta, std::memory_order_relaxed);
+    counter.fetch_add(delta, order);
   }
 }
 

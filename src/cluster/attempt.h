@@ -17,8 +17,8 @@ struct AttemptPlan {
   const model::Host* host = nullptr;
   const ClusterVersion* cluster = nullptr;
   const routing::CompiledRoute* route = nullptr;  // null: none
-  routing::ClusterChoice choice;
-  uint32_t number = 1;                                // of the attempt
+  int weighted_index = -1;  // in weighted_clusters.clusters; -1: not weighted
+  uint32_t number = 1;      // of the attempt
   absl::Duration timeout = absl::InfiniteDuration();  // of the whole request
   absl::Duration per_try_timeout = absl::InfiniteDuration();
 };

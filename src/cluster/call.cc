@@ -21,6 +21,7 @@ constexpr uint32_t kAvoidTried = 5;
 
 constexpr uint32_t kMillion = 1'000'000;
 
+// What counts as one for statistics and speaks for the host.
 bool Succeeded(const Outcome& outcome) {
   return outcome.kind == Outcome::Kind::kResponse &&
          outcome.http_status < 500 && outcome.grpc_status.value_or(0) == 0;
@@ -30,8 +31,6 @@ bool ConnectFailed(const Outcome& outcome) {
   return outcome.kind == Outcome::Kind::kConnectFailure ||
          outcome.kind == Outcome::Kind::kConnectTimeout;
 }
-
-Outcome Cancelled() { return Outcome::Failure(Outcome::Kind::kCancelled); }
 
 RetryDecision NoRetry(RetryDecision::Reason reason) {
   RetryDecision decision;
@@ -50,62 +49,63 @@ const model::CircuitBreakerThresholds& Limits(const ClusterVersion& cluster,
 static_assert(std::is_trivially_copyable_v<Call>,
               "tokens move a Call byte by byte");
 
+inline StripeBlock& Call::Block(base::Stripe stripe) {
+  return stripe.index == stripe_ ? *block_ : cluster_->blocks().Get(stripe);
+}
+
+inline model::HostCounters& Call::LastCounters(base::Stripe stripe) {
+  return stripe.index == stripe_ ? *counters_
+                                 : *cluster_->blocks().Get(stripe).hosts.At(
+                                       last_host().counter_place());
+}
+
 void Call::Next(Engine& engine, uint32_t target, const Request& request,
-                Attempt& attempt) {
+                std::string_view authority, Attempt& attempt) {
+  if (engine.shut_down()) return attempt.Fail(PickFailure::kShutdown);
   base::ThreadSlot& slot = engine.slots().Current();
   const base::ReadSection section(engine.slots(), slot);
-  const Scope scope{slot, engine.snapshot(), request};
+  const Snapshot& snapshot = engine.snapshot();
   engine_ = &engine;
-  if (open_) {
-    const ClusterVersion* cluster = scope.snapshot.cluster(cluster_id_);
-    Record(slot.stripe, cluster, Cancelled());
-    CloseAttempt(slot.stripe);
+  if (open_) Cancel(slot.stripe);
+  const TargetBinding* binding =
+      target < snapshot.targets.size() ? &snapshot.targets[target] : nullptr;
+  if (!request.authority.empty() || binding == nullptr ||
+      binding->routes == nullptr) {
+    return Try(slot, binding, snapshot, request, attempt);
+  }
+  Request named = request;
+  named.authority = authority;
+  Try(slot, binding, snapshot, named, attempt);
+}
+
+[[gnu::always_inline]] inline void Call::Try(base::ThreadSlot& slot,
+                                             const TargetBinding* binding,
+                                             const Snapshot& snapshot,
+                                             const Request& request,
+                                             Attempt& attempt) {
+  const Scope scope{slot, snapshot, request};
+  const ClusterVersion* cluster = nullptr;
+  PickFailure failure = PickFailure::kNone;
+  if (binding == nullptr) {
+    failure = PickFailure::kNotReady;
+  } else if (attempts_ == 0) {
+    cluster = binding->version;
+    if (cluster == nullptr) failure = Route(scope, *binding, cluster);
+  } else {
+    cluster = snapshot.cluster(cluster_id_);
+    if (cluster == nullptr) failure = PickFailure::kUnknownCluster;
   }
   AttemptPlan plan;
-  const PickFailure failure = TryNext(scope, target, plan);
-  if (failure != PickFailure::kNone) {
-    attempt.Fail(failure);
-  } else {
-    attempt.Start(plan);
-  }
+  if (failure == PickFailure::kNone) failure = Start(scope, *cluster, plan);
+  if (failure != PickFailure::kNone) return attempt.Fail(failure);
+  attempt.Start(plan);
 }
 
-PickFailure Call::TryNext(const Scope& scope, uint32_t target,
-                          AttemptPlan& plan) {
-  if (engine_->shut_down()) return PickFailure::kShutdown;
-  PickFailure failure =
-      attempts_ == 0 ? Route(scope, target) : EnterCluster(scope, cluster_id_);
-  if (failure != PickFailure::kNone) return failure;
-  const ClusterVersion& cluster = *scope.snapshot.cluster(cluster_id_);
-  failure = Admit(scope, cluster);
-  if (failure != PickFailure::kNone) return failure;
-  const lb::HostChoice choice = Pick(scope, cluster);
-  StripeBlock& block = cluster_->blocks().Get(scope.slot.stripe);
-  if (choice.host == nullptr) {
-    cluster_->breakers().ReleaseRequest(scope.slot.stripe, priority_);
-    base::StripeAdd<uint64_t>(scope.slot.stripe, block.rq_no_host, 1);
-    return cluster.endpoints() == nullptr ? PickFailure::kNotReady
-                                          : choice.failure;
-  }
-  Remember(scope.slot.stripe, block, *choice.host, choice.priority);
-  base::StripeAdd<uint64_t>(scope.slot.stripe, block.rq_total, 1);
-  if (cluster.balancer().needs_active()) {
-    choice.host->state().active.fetch_add(1, std::memory_order_relaxed);
-    counted_active_ = true;
-  }
-  open_ = true;
-  ++attempts_;
-  plan.host = choice.host;
-  FillPlan(scope, cluster, plan);
-  return PickFailure::kNone;
-}
-
-PickFailure Call::Route(const Scope& scope, uint32_t target) {
-  if (target >= scope.snapshot.targets.size()) return PickFailure::kNotReady;
-  const TargetBinding& binding = scope.snapshot.targets[target];
+PickFailure Call::Route(const Scope& scope, const TargetBinding& binding,
+                        const ClusterVersion*& cluster) {
   if (binding.routes == nullptr) {
-    if (binding.cluster == kNoCluster) return PickFailure::kNotReady;
-    return EnterCluster(scope, binding.cluster);
+    return binding.cluster == kNoCluster ? PickFailure::kNotReady
+                                         : PickFailure::kUnknownCluster;
   }
   const uint64_t random = scope.request.random.has_value()
                               ? *scope.request.random
@@ -129,8 +129,8 @@ PickFailure Call::Route(const Scope& scope, uint32_t target) {
     }
     id = found->second;
   }
-  const PickFailure failure = EnterCluster(scope, id);
-  if (failure != PickFailure::kNone) return failure;
+  cluster = scope.snapshot.cluster(id);
+  if (cluster == nullptr) return PickFailure::kUnknownCluster;
   if (routes_ != nullptr) routes_->AddUser(scope.slot.stripe, -1);
   routes_ = binding.routes;
   routes_->AddUser(scope.slot.stripe, 1);
@@ -140,48 +140,111 @@ PickFailure Call::Route(const Scope& scope, uint32_t target) {
   return PickFailure::kNone;
 }
 
-PickFailure Call::EnterCluster(const Scope& scope, ClusterId id) {
-  const ClusterVersion* cluster = scope.snapshot.cluster(id);
-  if (cluster == nullptr) return PickFailure::kUnknownCluster;
-  RuntimeCluster& runtime = cluster->runtime();
-  if (&runtime == cluster_) return PickFailure::kNone;
+[[gnu::always_inline]] inline void Call::Enter(base::Stripe stripe,
+                                               RuntimeCluster& cluster) {
+  if (&cluster != cluster_) {
+    Forget(stripe);
+    cluster_ = &cluster;
+    cluster_id_ = cluster.id();
+    block_ = &cluster.blocks().Get(stripe);
+    base::StripeAdd<int64_t>(stripe, block_->tokens, 1);
+  } else if (stripe.index != stripe_) {
+    block_ = &cluster.blocks().Get(stripe);
+  }
+  stripe_ = stripe.index;
+}
+
+[[gnu::always_inline]] inline PickFailure Call::Start(
+    const Scope& scope, const ClusterVersion& cluster, AttemptPlan& plan) {
   const base::Stripe stripe = scope.slot.stripe;
-  Forget(stripe);
-  base::StripeAdd<int64_t>(stripe, runtime.blocks().Get(stripe).tokens, 1);
-  cluster_ = &runtime;
-  cluster_id_ = id;
+  Enter(stripe, cluster.runtime());
+  if (cluster.has_drops() && Dropped(scope, cluster)) {
+    return PickFailure::kDropped;
+  }
+  resilience::CircuitBreaker& breakers = cluster_->breakers();
+  if (breakers.TryAcquireRequest(stripe, priority_,
+                                 cluster.max_requests(priority_)) !=
+      resilience::Admission::kAdmitted) {
+    base::StripeAdd<uint64_t>(stripe, block_->rq_overflow, 1);
+    return PickFailure::kOverflow;
+  }
+  const lb::HostChoice choice = Pick(scope, cluster);
+  if (choice.host == nullptr) {
+    breakers.ReleaseRequest(stripe, priority_);
+    base::StripeAdd<uint64_t>(stripe, block_->rq_no_host, 1);
+    return cluster.has_endpoints() ? choice.failure : PickFailure::kNotReady;
+  }
+  Remember(stripe, *choice.host, choice.priority);
+  base::StripeAdd<uint64_t>(stripe, block_->rq_total, 1);
+  open_ = true;
+  splits_errors_ = cluster.outlier() != nullptr &&
+                   cluster.outlier()->split_external_local_origin_errors;
+  ++attempts_;
+  FillPlan(scope, cluster, *choice.host, plan);
   return PickFailure::kNone;
 }
 
-PickFailure Call::Admit(const Scope& scope, const ClusterVersion& cluster) {
-  if (cluster.endpoints() != nullptr) {
-    for (const model::DropOverload& drop : cluster.endpoints()->drops) {
-      if (scope.slot.random.Next() % kMillion < drop.parts_per_million) {
-        return PickFailure::kDropped;
-      }
+bool Call::Dropped(const Scope& scope, const ClusterVersion& cluster) const {
+  for (const model::DropOverload& drop : cluster.endpoints()->drops) {
+    if (scope.slot.random.Next() % kMillion < drop.parts_per_million) {
+      return true;
     }
   }
-  const resilience::Admission admission =
-      cluster_->breakers().TryAcquireRequest(
-          scope.slot.stripe, priority_,
-          Limits(cluster, priority_).max_requests);
-  if (admission == resilience::Admission::kAdmitted) return PickFailure::kNone;
-  base::StripeAdd<uint64_t>(
-      scope.slot.stripe, cluster_->blocks().Get(scope.slot.stripe).rq_overflow,
-      1);
-  return PickFailure::kOverflow;
+  return false;
 }
 
-lb::HostChoice Call::PickOnce(const Scope& scope, const ClusterVersion& cluster,
-                              const lb::PickContext& context) {
+inline lb::HostChoice Call::PickOnce(const Scope& scope,
+                                     const ClusterVersion& cluster,
+                                     const lb::PickContext& context) const {
   if (scope.slot.stripe.exclusive) {
     return cluster.balancer().Pick(cluster.Slot(scope.slot.stripe), context);
   }
   return cluster.balancer().PickStateless(scope.slot.random, context);
 }
 
-bool Call::PassOver(const model::Host& host, uint32_t tries) {
-  if (attempts_ == 0) return false;
+[[gnu::always_inline]] inline lb::HostChoice Call::Pick(
+    const Scope& scope, const ClusterVersion& cluster) const {
+  lb::PickContext context;
+  context.stripe = scope.slot.stripe.index;
+  context.hash = scope.request.hash;
+  if (!context.hash.has_value() && route_ != nullptr) {
+    context.hash = route_->route->Hash(scope.request);
+  }
+  if (cluster.needs_time()) {
+    context.now_ns = absl::ToUnixNanos(engine_->clock().Now());
+  }
+  if (cluster.balancer().needs_cluster_active()) {
+    // Without this request, which was admitted just now.
+    context.cluster_active =
+        static_cast<int64_t>(cluster_->breakers().ActiveRequests()) - 1;
+  }
+  lb::PriorityLoadOverride loads;
+  lb::HostChoice choice = attempts_ == 0
+                              ? PickOnce(scope, cluster, context)
+                              : PickAgain(scope, cluster, context, loads);
+  if (choice.host != nullptr &&
+      choice.host->state().connect_backoff_until_ns.load(
+          std::memory_order_relaxed) != 0) {
+    AvoidBackoff(scope, cluster, context, choice);
+  }
+  return choice;
+}
+
+lb::HostChoice Call::PickAgain(const Scope& scope,
+                               const ClusterVersion& cluster,
+                               lb::PickContext& context,
+                               lb::PriorityLoadOverride& loads) const {
+  if (OverrideLoads(cluster, loads)) context.loads = &loads;
+  lb::HostChoice choice = PickOnce(scope, cluster, context);
+  for (uint32_t tries = 0;
+       choice.host != nullptr && PassOver(*choice.host, tries); ++tries) {
+    context.attempt = tries + 1;
+    choice = PickOnce(scope, cluster, context);
+  }
+  return choice;
+}
+
+bool Call::PassOver(const model::Host& host, uint32_t tries) const {
   const absl::Span<const model::Host* const> tried(tried_.data(), tried_count_);
   if (route_ != nullptr && route_->hosts.has_value()) {
     return tries < route_->hosts->max_attempts() && route_->hosts->active() &&
@@ -192,31 +255,6 @@ bool Call::PassOver(const model::Host& host, uint32_t tries) {
     if (&before->state() == &host.state()) return true;
   }
   return false;
-}
-
-lb::HostChoice Call::Pick(const Scope& scope, const ClusterVersion& cluster) {
-  lb::PickContext context;
-  context.hash = scope.request.hash;
-  if (!context.hash.has_value() && route_ != nullptr) {
-    context.hash = route_->route->Hash(scope.request);
-  }
-  if (cluster.needs_time()) {
-    context.now_ns = absl::ToUnixNanos(engine_->clock().Now());
-  }
-  lb::PriorityLoadOverride loads;
-  if (attempts_ > 0 && OverrideLoads(cluster, loads)) context.loads = &loads;
-  lb::HostChoice choice = PickOnce(scope, cluster, context);
-  for (uint32_t tries = 0;
-       choice.host != nullptr && PassOver(*choice.host, tries); ++tries) {
-    context.attempt = tries + 1;
-    choice = PickOnce(scope, cluster, context);
-  }
-  if (choice.host != nullptr &&
-      choice.host->state().connect_backoff_until_ns.load(
-          std::memory_order_relaxed) != 0) {
-    AvoidBackoff(scope, cluster, context, choice);
-  }
-  return choice;
 }
 
 bool Call::OverrideLoads(const ClusterVersion& cluster,
@@ -252,7 +290,7 @@ bool Call::OverrideLoads(const ClusterVersion& cluster,
 }
 
 void Call::AvoidBackoff(const Scope& scope, const ClusterVersion& cluster,
-                        lb::PickContext context, lb::HostChoice& choice) {
+                        lb::PickContext context, lb::HostChoice& choice) const {
   const int64_t now_ns = absl::ToUnixNanos(engine_->clock().Now());
   const auto suits = [&](const model::Host& host) {
     return !resilience::InConnectBackoff(host.state(), now_ns);
@@ -287,15 +325,16 @@ void Call::AvoidBackoff(const Scope& scope, const ClusterVersion& cluster,
   }
 }
 
-void Call::Remember(base::Stripe stripe, StripeBlock& block,
-                    const model::Host& host, uint32_t priority) {
-  model::HostCounters* counters = block.hosts.At(host.index());
-  base::StripeAdd<int32_t>(stripe, counters->in_flight, 1);
-  base::StripeAdd<int32_t>(stripe, counters->pins, 1);
+[[gnu::always_inline]] inline void Call::Remember(base::Stripe stripe,
+                                                  const model::Host& host,
+                                                  uint32_t priority) {
+  counters_ = block_->hosts.At(host.counter_place());
+  base::StripeAdd(stripe, counters_->uses,
+                  model::HostCounters::kPin + model::HostCounters::kInFlight);
   if (tried_count_ == kTried) {
     // The oldest is forgotten.
-    model::HostCounters* oldest = block.hosts.At(tried_[0]->index());
-    base::StripeAdd<int32_t>(stripe, oldest->pins, -1);
+    base::StripeAdd(stripe, block_->hosts.At(tried_[0]->counter_place())->uses,
+                    -model::HostCounters::kPin, std::memory_order_release);
     for (uint32_t i = 1; i < kTried; ++i) {
       tried_[i - 1] = tried_[i];
       tried_priorities_[i - 1] = tried_priorities_[i];
@@ -307,23 +346,26 @@ void Call::Remember(base::Stripe stripe, StripeBlock& block,
   ++tried_count_;
 }
 
-void Call::Forget(base::Stripe stripe) {
+inline void Call::Forget(base::Stripe stripe) {
   if (cluster_ == nullptr) return;
-  StripeBlock& block = cluster_->blocks().Get(stripe);
+  StripeBlock& block = Block(stripe);
+  // Release: whoever finds the counts at 0 may destroy hosts and cluster.
   for (uint32_t i = 0; i < tried_count_; ++i) {
-    base::StripeAdd<int32_t>(stripe, block.hosts.At(tried_[i]->index())->pins,
-                             -1);
+    base::StripeAdd(stripe, block.hosts.At(tried_[i]->counter_place())->uses,
+                    -model::HostCounters::kPin, std::memory_order_release);
   }
   tried_count_ = 0;
-  base::StripeAdd<int64_t>(stripe, block.tokens, -1);
+  base::StripeAdd<int64_t>(stripe, block.tokens, -1, std::memory_order_release);
   cluster_ = nullptr;
 }
 
-void Call::FillPlan(const Scope& scope, const ClusterVersion& cluster,
-                    AttemptPlan& plan) const {
+[[gnu::always_inline]] inline void Call::FillPlan(const Scope& scope,
+                                                  const ClusterVersion& cluster,
+                                                  const model::Host& host,
+                                                  AttemptPlan& plan) const {
+  plan.host = &host;
   plan.cluster = &cluster;
-  plan.choice.weighted_index = weighted_index_;
-  plan.choice.name = cluster.config().name;
+  plan.weighted_index = weighted_index_;
   plan.number = attempts_;
   if (route_ == nullptr) return;
   plan.route = route_->route;
@@ -335,67 +377,88 @@ void Call::FillPlan(const Scope& scope, const ClusterVersion& cluster,
 RetryDecision Call::End(const Outcome& outcome) {
   if (!open_) return NoRetry(RetryDecision::Reason::kAlreadyReported);
   base::ThreadSlot& slot = engine_->slots().Current();
+  if (Succeeded(outcome) && !retry_.judges_success &&
+      EndPlainSuccess(slot.stripe)) {
+    return {};
+  }
+  return EndOther(slot, outcome);
+}
+
+// What nearly every request ends with: a success of a host without failures.
+// The token keeps alive all that this touches.
+[[gnu::always_inline]] inline bool Call::EndPlainSuccess(base::Stripe stripe) {
+  const model::HostState& state = last_host().state();
+  if (resilience::HasConnectFailures(state) ||
+      resilience::HasFailureRun(state)) {
+    return false;
+  }
+  base::StripeAdd<uint64_t>(stripe, Block(stripe).rq_success, 1);
+  model::HostCounters& counters = LastCounters(stripe);
+  base::StripeAdd<uint32_t>(stripe, counters.total, 1);
+  if (splits_errors_)
+    base::StripeAdd<uint32_t>(stripe, counters.local_total, 1);
+  CloseAttempt(stripe);
+  return true;
+}
+
+RetryDecision Call::EndOther(base::ThreadSlot& slot, const Outcome& outcome) {
   const base::ReadSection section(engine_->slots(), slot);
   const ClusterVersion* cluster = engine_->snapshot().cluster(cluster_id_);
   if (cluster != nullptr && &cluster->runtime() != cluster_) cluster = nullptr;
-  Record(slot.stripe, cluster, outcome);
+  Record(slot, cluster, outcome);
   CloseAttempt(slot.stripe);
-  if (Succeeded(outcome) && retry_.retry_on == 0) return {};
   return Decide(slot, cluster, outcome);
 }
 
-void Call::CloseAttempt(base::Stripe stripe) {
-  const model::Host& host = *tried_[tried_count_ - 1];
-  base::StripeAdd<int32_t>(
-      stripe, cluster_->blocks().Get(stripe).hosts.At(host.index())->in_flight,
-      -1);
+[[gnu::always_inline]] inline void Call::CloseAttempt(base::Stripe stripe) {
+  base::StripeAdd(stripe, LastCounters(stripe).uses,
+                  -model::HostCounters::kInFlight);
   cluster_->breakers().ReleaseRequest(stripe, priority_);
   if (holds_retry_) {
     cluster_->breakers().Release(resilience::Resource::kRetries, priority_);
     holds_retry_ = false;
   }
-  if (counted_active_) {
-    // Relaxed: a count that policies compare, nothing hangs on it.
-    host.state().active.fetch_sub(1, std::memory_order_relaxed);
-    counted_active_ = false;
-  }
   open_ = false;
 }
 
-void Call::Record(base::Stripe stripe, const ClusterVersion* cluster,
+void Call::Cancel(base::Stripe stripe) {
+  base::StripeAdd<uint64_t>(stripe, Block(stripe).rq_cancelled, 1);
+  CloseAttempt(stripe);
+}
+
+void Call::Record(base::ThreadSlot& slot, const ClusterVersion* cluster,
                   const Outcome& outcome) {
-  const model::Host& host = *tried_[tried_count_ - 1];
-  StripeBlock& block = cluster_->blocks().Get(stripe);
+  const base::Stripe stripe = slot.stripe;
+  const model::Host& host = last_host();
+  StripeBlock& block = Block(stripe);
   if (outcome.kind == Outcome::Kind::kCancelled) {
     base::StripeAdd<uint64_t>(stripe, block.rq_cancelled, 1);
     return;
   }
-  base::StripeAdd<uint64_t>(
-      stripe, Succeeded(outcome) ? block.rq_success : block.rq_error, 1);
+  const bool succeeded = Succeeded(outcome);
+  base::StripeAdd<uint64_t>(stripe,
+                            succeeded ? block.rq_success : block.rq_error, 1);
   if (ConnectFailed(outcome)) {
     resilience::OnConnectFailure(host.state(),
                                  absl::ToUnixNanos(engine_->clock().Now()),
-                                 engine_->slots().Current().random.Next());
+                                 slot.random.Next());
   } else if (outcome.kind == Outcome::Kind::kResponse) {
     resilience::OnConnectSuccess(host.state());
   }
   const model::OutlierDetection* outlier =
-      cluster != nullptr && cluster->config().outlier_detection.has_value()
-          ? &*cluster->config().outlier_detection
-          : nullptr;
-  const resilience::HostResult result = resilience::ClassifyOutcome(
-      outcome,
-      outlier != nullptr && outlier->split_external_local_origin_errors);
-  model::HostCounters& counters = *block.hosts.At(host.index());
+      cluster == nullptr ? nullptr : cluster->outlier();
+  const bool split =
+      outlier != nullptr && outlier->split_external_local_origin_errors;
+  const resilience::HostResult result =
+      resilience::ClassifyOutcome(outcome, split);
+  model::HostCounters& counters = LastCounters(stripe);
   base::StripeAdd(stripe, counters.total, result.total());
-  if (!Succeeded(outcome)) {
-    base::StripeAdd(stripe, counters.failed, result.failed());
-  }
-  if (outlier == nullptr) return;
-  if (outlier->split_external_local_origin_errors) {
+  base::StripeAdd(stripe, counters.failed, result.failed());
+  if (split) {
     base::StripeAdd(stripe, counters.local_total, result.local_total());
     base::StripeAdd(stripe, counters.local_failed, result.local_failed());
   }
+  if (outlier == nullptr) return;
   const resilience::Thresholds reached =
       resilience::RecordResult(*outlier, host.state(), result);
   if (reached) cluster_->Attention(host, reached);
@@ -420,7 +483,7 @@ RetryDecision Call::Decide(base::ThreadSlot& slot,
       route_->retry->Decide(outcome, retry_, slot.random,
                             engine_->clock().Now(), absl::InfiniteFuture());
   if (!decision.retry) return decision;
-  StripeBlock& block = cluster_->blocks().Get(slot.stripe);
+  StripeBlock& block = Block(slot.stripe);
   if (cluster_->breakers().TryAcquireRetry(priority_,
                                            Limits(*cluster, priority_)) !=
       resilience::Admission::kAdmitted) {
@@ -432,24 +495,20 @@ RetryDecision Call::Decide(base::ThreadSlot& slot,
   return decision;
 }
 
-void Call::Release() {
-  if (engine_ == nullptr) return;
-  base::ThreadSlot& slot = engine_->slots().Current();
-  {
-    const base::ReadSection section(engine_->slots(), slot);
-    if (open_) {
-      const ClusterVersion* cluster = engine_->snapshot().cluster(cluster_id_);
-      Record(slot.stripe, cluster, Cancelled());
-      CloseAttempt(slot.stripe);
-    } else if (holds_retry_) {
-      cluster_->breakers().Release(resilience::Resource::kRetries, priority_);
-      holds_retry_ = false;
-    }
-    Forget(slot.stripe);
-    if (routes_ != nullptr) routes_->AddUser(slot.stripe, -1);
+void Call::GiveBack() {
+  const base::Stripe stripe = engine_->slots().Current().stripe;
+  if (open_) {
+    Cancel(stripe);
+  } else if (holds_retry_) {
+    cluster_->breakers().Release(resilience::Resource::kRetries, priority_);
+    holds_retry_ = false;
   }
-  routes_ = nullptr;
-  route_ = nullptr;
+  Forget(stripe);
+  if (routes_ != nullptr) {
+    routes_->AddUser(stripe, -1);
+    routes_ = nullptr;
+    route_ = nullptr;
+  }
   engine_ = nullptr;
   attempts_ = 0;
 }

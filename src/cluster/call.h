@@ -3,7 +3,7 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
+#include <string_view>
 
 #include "absl/time/time.h"
 #include "base/thread_slots.h"
@@ -11,6 +11,7 @@
 #include "cluster/engine.h"
 #include "cluster/route_binding.h"
 #include "cluster/runtime_cluster.h"
+#include "cluster/stripe_block.h"
 #include "lb/balancer.h"
 #include "lb/pick_context.h"
 #include "meshlib/outcome.h"
@@ -25,24 +26,27 @@ namespace meshlib::cluster {
 // a PickToken or in a client's stream, and may be moved byte by byte. One
 // thread at a time.
 //
-//   call.Next(engine, target, request, attempt);   // Start() or Fail()
-//   decision = call.End(outcome);                  // retry: Next() again
-//   call.Release();                                // always, at the end
+//   call.Next(engine, target, request, host, attempt);  // Start() or Fail()
+//   decision = call.End(outcome);                       // retry: Next() again
+//   call.Release();                                     // always, at the end
 class Call {
  public:
   Call() = default;
 
   // Begins the first attempt, or the next one of the same request. An attempt
-  // that is still open counts as cancelled.
+  // that is still open counts as cancelled. `authority` stands in for the
+  // request's own where that is empty.
   void Next(Engine& engine, uint32_t target, const Request& request,
-            Attempt& attempt);
+            std::string_view authority, Attempt& attempt);
 
   // Ends the open attempt. Without one: kAlreadyReported, nothing changes.
   RetryDecision End(const Outcome& outcome);
 
   // Gives back everything that the call holds. An open attempt counts as
   // cancelled. May be called again.
-  void Release();
+  void Release() {
+    if (engine_ != nullptr) GiveBack();
+  }
 
   bool open() const { return open_; }
   uint32_t attempts() const { return attempts_; }
@@ -57,42 +61,63 @@ class Call {
     const Request& request;
   };
 
-  PickFailure Route(const Scope& scope, uint32_t target);
-  PickFailure EnterCluster(const Scope& scope, ClusterId id);
-  PickFailure TryNext(const Scope& scope, uint32_t target, AttemptPlan& plan);
-  PickFailure Admit(const Scope& scope, const ClusterVersion& cluster);
-  lb::HostChoice Pick(const Scope& scope, const ClusterVersion& cluster);
+  void Try(base::ThreadSlot& slot, const TargetBinding* binding,
+           const Snapshot& snapshot, const Request& request, Attempt& attempt);
+  PickFailure Route(const Scope& scope, const TargetBinding& binding,
+                    const ClusterVersion*& cluster);
+  PickFailure Start(const Scope& scope, const ClusterVersion& cluster,
+                    AttemptPlan& plan);
+  bool Dropped(const Scope& scope, const ClusterVersion& cluster) const;
+  lb::HostChoice Pick(const Scope& scope, const ClusterVersion& cluster) const;
   lb::HostChoice PickOnce(const Scope& scope, const ClusterVersion& cluster,
-                          const lb::PickContext& context);
-  bool PassOver(const model::Host& host, uint32_t tries);
+                          const lb::PickContext& context) const;
+  lb::HostChoice PickAgain(const Scope& scope, const ClusterVersion& cluster,
+                           lb::PickContext& context,
+                           lb::PriorityLoadOverride& loads) const;
+  bool PassOver(const model::Host& host, uint32_t tries) const;
   bool OverrideLoads(const ClusterVersion& cluster,
                      lb::PriorityLoadOverride& loads) const;
   void AvoidBackoff(const Scope& scope, const ClusterVersion& cluster,
-                    lb::PickContext context, lb::HostChoice& choice);
-  void Remember(base::Stripe stripe, StripeBlock& block,
-                const model::Host& host, uint32_t priority);
+                    lb::PickContext context, lb::HostChoice& choice) const;
+  void Enter(base::Stripe stripe, RuntimeCluster& cluster);
+  void Remember(base::Stripe stripe, const model::Host& host,
+                uint32_t priority);
   void Forget(base::Stripe stripe);
+  void FillPlan(const Scope& scope, const ClusterVersion& cluster,
+                const model::Host& host, AttemptPlan& plan) const;
+
+  const model::Host& last_host() const { return *tried_[tried_count_ - 1]; }
+  StripeBlock& Block(base::Stripe stripe);
+  model::HostCounters& LastCounters(base::Stripe stripe);
+  bool EndPlainSuccess(base::Stripe stripe);
+  RetryDecision EndOther(base::ThreadSlot& slot, const Outcome& outcome);
   void CloseAttempt(base::Stripe stripe);
-  void Record(base::Stripe stripe, const ClusterVersion* cluster,
+  void Cancel(base::Stripe stripe);
+  void Record(base::ThreadSlot& slot, const ClusterVersion* cluster,
               const Outcome& outcome);
   RetryDecision Decide(base::ThreadSlot& slot, const ClusterVersion* cluster,
                        const Outcome& outcome);
-  void FillPlan(const Scope& scope, const ClusterVersion& cluster,
-                AttemptPlan& plan) const;
+  void GiveBack();
+
   Engine* engine_ = nullptr;           // null: nothing is held
   RuntimeCluster* cluster_ = nullptr;  // of the attempts so far
-  const RouteBinding* routes_ = nullptr;
-  const BoundRoute* route_ = nullptr;             // of routes_; null: none
-  std::array<const model::Host*, kTried> tried_;  // the last ones, pinned
-  std::array<uint8_t, kTried> tried_priorities_;
-  uint8_t tried_count_ = 0;
-  bool open_ = false;
-  bool counted_active_ = false;  // in HostState::active
-  bool holds_retry_ = false;     // of the breakers
-  model::RoutingPriority priority_ = model::RoutingPriority::kDefault;
-  int16_t weighted_index_ = -1;
-  uint16_t attempts_ = 0;
+  // Where the thread stripe of the last attempt counts for the cluster and
+  // for that host: other threads look theirs up.
+  StripeBlock* block_ = nullptr;
+  model::HostCounters* counters_ = nullptr;
+  uint32_t stripe_ = 0;
   ClusterId cluster_id_ = kNoCluster;
+  const RouteBinding* routes_ = nullptr;
+  const BoundRoute* route_ = nullptr;  // of routes_; null: none
+  uint16_t attempts_ = 0;
+  int16_t weighted_index_ = -1;
+  bool open_ = false;
+  bool splits_errors_ = false;  // split_external_local_origin_errors
+  bool holds_retry_ = false;    // of the breakers
+  model::RoutingPriority priority_ = model::RoutingPriority::kDefault;
+  uint8_t tried_count_ = 0;
+  std::array<uint8_t, kTried> tried_priorities_;
+  std::array<const model::Host*, kTried> tried_;  // the last ones, pinned
   resilience::RetryState retry_;
 };
 

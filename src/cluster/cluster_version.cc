@@ -24,15 +24,21 @@ ClusterVersion::ClusterVersion(
     std::shared_ptr<const lb::Balancer> balancer, uint32_t stripes,
     uint64_t seed)
     : runtime_(runtime),
+      slots_(new std::atomic<lb::SlotState*>[stripes]),
+      balancer_(std::move(balancer)),
+      needs_time_(config->lb.slow_start.window > absl::ZeroDuration()),
+      has_hosts_(HasHosts(input)),
+      has_drops_(endpoints != nullptr && !endpoints->drops.empty()),
+      max_requests_{config->circuit_breakers.thresholds[0].max_requests,
+                    config->circuit_breakers.thresholds[1].max_requests},
+      outlier_(config->outlier_detection.has_value()
+                   ? &*config->outlier_detection
+                   : nullptr),
       config_(std::move(config)),
       endpoints_(std::move(endpoints)),
       input_(std::move(input)),
-      balancer_(std::move(balancer)),
       stripes_(stripes),
-      seed_(seed),
-      needs_time_(config_->lb.slow_start.window > absl::ZeroDuration()),
-      has_hosts_(HasHosts(input_)),
-      slots_(new std::atomic<lb::SlotState*>[stripes]) {
+      seed_(seed) {
   for (uint32_t i = 0; i < stripes_; ++i) {
     slots_[i].store(nullptr, std::memory_order_relaxed);
   }

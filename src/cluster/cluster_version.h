@@ -1,6 +1,7 @@
 #ifndef MESHLIB_CLUSTER_CLUSTER_VERSION_H_
 #define MESHLIB_CLUSTER_CLUSTER_VERSION_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -38,8 +39,18 @@ class ClusterVersion {
   const std::shared_ptr<const lb::Balancer>& shared_balancer() const {
     return balancer_;
   }
-  bool needs_time() const { return needs_time_; }
   bool has_hosts() const { return has_hosts_; }
+
+  // The rest of the public part is what every request asks.
+
+  bool has_endpoints() const { return endpoints_ != nullptr; }
+  bool needs_time() const { return needs_time_; }
+  bool has_drops() const { return has_drops_; }
+  // Null: off.
+  const model::OutlierDetection* outlier() const { return outlier_; }
+  uint32_t max_requests(model::RoutingPriority priority) const {
+    return max_requests_[static_cast<size_t>(priority)];
+  }
 
   // The scheduling state of an exclusive stripe; to be used by its owner
   // only. Allocates where PrepareSlots() has not made it.
@@ -60,16 +71,21 @@ class ClusterVersion {
  private:
   lb::SlotState& MakeSlot(uint32_t index) const;
 
+  // In the order in which a request reads them.
   RuntimeCluster* const runtime_;
+  const std::unique_ptr<std::atomic<lb::SlotState*>[]> slots_;
+  const std::shared_ptr<const lb::Balancer> balancer_;
+  const bool needs_time_;  // slow start
+  const bool has_hosts_;
+  const bool has_drops_;
+  const std::array<uint32_t, 2> max_requests_;  // by RoutingPriority
+  const model::OutlierDetection* const outlier_;
+
   const std::shared_ptr<const model::Cluster> config_;
   const std::shared_ptr<const model::Endpoints> endpoints_;
   const lb::BalancerInput input_;
-  const std::shared_ptr<const lb::Balancer> balancer_;
   const uint32_t stripes_;
   const uint64_t seed_;
-  const bool needs_time_;  // slow start
-  const bool has_hosts_;
-  const std::unique_ptr<std::atomic<lb::SlotState*>[]> slots_;
 };
 
 }  // namespace meshlib::cluster

@@ -45,8 +45,10 @@ Engine::Engine(EngineOptions options)
   context_.load_balancers = options_.load_balancers;
   context_.seed = options_.seed;
   context_.nearest_first = options_.nearest_first;
-  context_.wake = [this](ClusterId id, const RuntimeCluster* cluster) {
-    options_.loop->Post([this, id, cluster] { OnAttention(id, cluster); });
+  context_.attention = &attention_;
+  context_.wake = [loop = options_.loop, signal = options_.loop->AddSignal(
+                                             [this] { OnAttention(); })] {
+    loop->Raise(signal);
   };
   Publish();
 }
@@ -304,12 +306,16 @@ void Engine::ScheduleInterval(ClusterId id) {
   });
 }
 
-void Engine::OnAttention(ClusterId id, const RuntimeCluster* cluster) {
-  RuntimeCluster* runtime = clusters_[id]->runtime.get();
-  if (runtime != cluster) return;  // removed since
-  if (!runtime->OnAttention(options_.loop->Now())) return;
-  SetChunk(id, runtime->version());
-  Publish();
+void Engine::OnAttention() {
+  const absl::Time now = options_.loop->Now();
+  bool changed = false;
+  attention_.TakeAll([&](RuntimeCluster& cluster) {
+    if (!cluster.OnAttention(now)) return;
+    if (clusters_[cluster.id()]->runtime.get() != &cluster) return;  // removed
+    SetChunk(cluster.id(), cluster.version());
+    changed = true;
+  });
+  if (changed) Publish();
 }
 
 void Engine::Publish() {
@@ -317,7 +323,13 @@ void Engine::Publish() {
   next->chunks.assign(chunks_.begin(), chunks_.end());
   next->names = names_;
   next->targets.reserve(targets_.size());
-  for (const auto& target : targets_) next->targets.push_back(target->binding);
+  for (const auto& target : targets_) {
+    next->targets.push_back(target->binding);
+    TargetBinding& binding = next->targets.back();
+    if (binding.cluster != kNoCluster) {
+      binding.version = next->cluster(binding.cluster);
+    }
+  }
   changed_chunks_.clear();
   // Release pairs with the acquire in snapshot().
   snapshot_.store(next.get(), std::memory_order_release);
@@ -364,7 +376,7 @@ void Engine::Reclaim() {
     if (done) draining_.erase(current);
   }
   drop(old_clusters_,
-       [](RuntimeCluster& cluster) { return cluster.blocks().Tokens() == 0; });
+       [](const RuntimeCluster& cluster) { return cluster.unused(); });
   ScheduleReclaim();
 }
 

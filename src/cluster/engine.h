@@ -111,7 +111,7 @@ class Engine {
   void Reclaim();
   void ScheduleReclaim();
   void ScheduleInterval(ClusterId id);
-  void OnAttention(ClusterId id, const RuntimeCluster* cluster);
+  void OnAttention();
   void Log(LogLevel level, std::string_view text);
 
   EngineOptions options_;
@@ -122,6 +122,8 @@ class Engine {
   base::Mutex publish_mutex_;
   base::CondVar published_;
   uint64_t publications_ MESHLIB_GUARDED_BY(publish_mutex_) = 0;
+
+  AttentionList attention_;
 
   // Control side only from here on.
   ClusterContext context_;

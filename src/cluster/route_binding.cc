@@ -49,7 +49,6 @@ absl::StatusOr<std::unique_ptr<RouteBinding>> RouteBinding::Make(
       new RouteBinding(std::move(listener), *std::move(table), stripes));
   for (const auto& virtual_host : binding->table_->virtual_hosts()) {
     for (const auto& route : virtual_host->routes()) {
-      binding->index_.emplace(route.get(), binding->routes_.size());
       binding->Bind(*route, binding->routes_.emplace_back(), id_of);
     }
   }

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "base/stripe.h"
@@ -50,8 +49,9 @@ class RouteBinding {
   const routing::RouteTable& table() const { return *table_; }
   // `route` is of table().
   const BoundRoute& bound(const routing::CompiledRoute& route) const {
-    return routes_[index_.find(&route)->second];
+    return routes_[route.ordinal()];
   }
+  // By CompiledRoute::ordinal().
   const std::vector<BoundRoute>& routes() const { return routes_; }
   // Whether a header may name any cluster.
   bool any_cluster() const { return any_cluster_; }
@@ -59,7 +59,9 @@ class RouteBinding {
   // Tokens that point into the binding keep it alive. The count is striped;
   // only the sum means something.
   void AddUser(base::Stripe stripe, int64_t delta) const {
-    base::StripeAdd(stripe, users_[stripe.index].count, delta);
+    // Release: whoever finds the sum at 0 may destroy the binding.
+    base::StripeAdd(stripe, users_[stripe.index].count, delta,
+                    std::memory_order_release);
   }
   // Exact once no snapshot holds the binding: then the count only falls.
   bool unused() const;
@@ -77,7 +79,6 @@ class RouteBinding {
   const std::string listener_;
   const std::shared_ptr<const routing::RouteTable> table_;
   std::vector<BoundRoute> routes_;
-  absl::flat_hash_map<const routing::CompiledRoute*, uint32_t> index_;
   bool any_cluster_ = false;
   const uint32_t stripes_;
   const std::unique_ptr<Users[]> users_;

@@ -78,8 +78,11 @@ std::shared_ptr<const model::Locality> RuntimeCluster::Intern(
 
 std::unique_ptr<model::Host> RuntimeCluster::NewHost(
     const model::Endpoint& endpoint, const Group& group, uint32_t priority,
-    std::shared_ptr<model::HostState> state, int64_t now_ns) {
-  if (state == nullptr) {
+    const model::Host* replaced, int64_t now_ns) {
+  std::shared_ptr<model::HostState> state;
+  if (replaced != nullptr) {
+    state = replaced->shared_state();
+  } else {
     state = std::make_shared<model::HostState>();
     state->available_since_ns.store(now_ns, std::memory_order_relaxed);
   }
@@ -97,8 +100,10 @@ std::unique_ptr<model::Host> RuntimeCluster::NewHost(
   identity.locality = group.locality;
   identity.metadata = endpoint.metadata;
   identity.priority = priority;
-  return std::make_unique<model::Host>(index, std::move(identity),
-                                       std::move(state));
+  state->host_index = index;
+  return std::make_unique<model::Host>(
+      index, std::move(identity), std::move(state),
+      replaced != nullptr ? replaced->index() : model::Host::kNoIndex);
 }
 
 RuntimeCluster::Record* RuntimeCluster::Upsert(const model::Endpoint& endpoint,
@@ -132,8 +137,7 @@ RuntimeCluster::Record* RuntimeCluster::Upsert(const model::Endpoint& endpoint,
                            endpoint.metadata)) {
     // A host's identity never changes: a new object takes over its state.
     std::unique_ptr<model::Host> old = std::move(record->host);
-    record->host =
-        NewHost(endpoint, group, priority, old->shared_state(), now_ns);
+    record->host = NewHost(endpoint, group, priority, old.get(), now_ns);
     by_index_[old->index()] = nullptr;
     by_index_[record->host->index()] = record;
     if (outlier_) outlier_->MoveHost(old->index(), record->host->index());
@@ -235,6 +239,7 @@ absl::Status RuntimeCluster::Rebuild() {
   input.config =
       std::shared_ptr<const model::LoadBalancing>(config_, &config_->lb);
   input.now_ns = absl::ToUnixNanos(context_->clock->Now());
+  input.active = blocks_.active();
   for (const auto& group : groups_) {
     if (group->stale) RefreshEntries(*group);
     if (input.priorities.size() <= group->priority) {
@@ -320,25 +325,31 @@ bool RuntimeCluster::Apply(const resilience::OutlierDetector::Events& events) {
 }
 
 void RuntimeCluster::Attention(const model::Host& host,
-                               const resilience::Thresholds& reached) {
-  {
-    base::MutexLock lock(flagged_mutex_);
-    flagged_.push_back({host.index(), reached});
+                               resilience::Thresholds reached) {
+  model::HostState& state = host.state();
+  // Each flag is set before its item is pushed, and cleared, by the control
+  // thread alone, after the item was taken: nothing is on a list twice, and
+  // what is flagged while it is being taken is pushed again.
+  if (state.reached.fetch_or(reached.bits(), std::memory_order_acq_rel) != 0) {
+    return;
   }
-  context_->wake(id_, this);
+  flagged_.Push(&state);
+  if (wants_attention_.exchange(true, std::memory_order_acq_rel)) return;
+  context_->attention->Push(this);
+  context_->wake();
 }
 
 bool RuntimeCluster::OnAttention(absl::Time now) {
-  std::vector<Flagged> flagged;
-  {
-    base::MutexLock lock(flagged_mutex_);
-    flagged.swap(flagged_);
-  }
-  if (!outlier_) return false;
+  wants_attention_.exchange(false, std::memory_order_acq_rel);
   resilience::OutlierDetector::Events events;
-  for (const Flagged& f : flagged) {
-    outlier_->OnThreshold(f.host_index, f.reached, now, events);
-  }
+  flagged_.TakeAll([&](model::HostState& state) {
+    const auto reached = resilience::Thresholds::FromBits(
+        state.reached.exchange(0, std::memory_order_acq_rel));
+    const Record* record = by_index_[state.host_index];
+    // Null, or another host: it has left meanwhile.
+    if (record == nullptr || &record->host->state() != &state) return;
+    if (outlier_) outlier_->OnThreshold(state.host_index, reached, now, events);
+  });
   return Apply(events);
 }
 
@@ -424,14 +435,27 @@ void RuntimeCluster::Retire(uint64_t epoch) {
 bool RuntimeCluster::Reclaim(uint64_t oldest_reader) {
   const auto finished = [&](const Draining& draining) {
     if (draining.epoch == 0 || oldest_reader < draining.epoch) return false;
-    const uint32_t index = draining.host->index();
-    if (blocks_.Pins(index) != 0) return false;
-    free_indices_.push_back(index);
+    const model::Host& host = *draining.host;
+    if (blocks_.Used(host.index())) return false;
+    // Acquire: who flagged it is done with it.
+    if (host.state().reached.load(std::memory_order_acquire) != 0) return false;
+    Record* successor = by_index_[host.state().host_index];
+    if (successor != nullptr &&
+        successor->host->inherited_index() == host.index()) {
+      successor->host->ForgetInherited();
+    }
+    free_indices_.push_back(host.index());
     return true;
   };
   draining_.erase(std::remove_if(draining_.begin(), draining_.end(), finished),
                   draining_.end());
   return draining_.empty();
+}
+
+bool RuntimeCluster::unused() const {
+  // The order matters: who holds a token may still ask for attention.
+  return blocks_.Tokens() == 0 &&
+         !wants_attention_.load(std::memory_order_acquire);
 }
 
 }  // namespace meshlib::cluster

@@ -1,6 +1,7 @@
 #ifndef MESHLIB_CLUSTER_RUNTIME_CLUSTER_H_
 #define MESHLIB_CLUSTER_RUNTIME_CLUSTER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,7 +13,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "base/mutex.h"
+#include "base/intrusive_stack.h"
 #include "base/thread_slots.h"
 #include "cluster/cluster_version.h"
 #include "cluster/route_binding.h"
@@ -28,6 +29,7 @@
 namespace meshlib::cluster {
 
 class RuntimeCluster;
+class AttentionList;
 
 // What all clusters of an engine share. Borrowed; outlives them.
 struct ClusterContext {
@@ -38,8 +40,10 @@ struct ClusterContext {
   bool nearest_first = false;
   // The node's locality; null: not known. Control thread only.
   std::shared_ptr<const model::Locality> own_locality;
-  // Asks the control thread to call OnAttention(). Thread-safe.
-  absl::AnyInvocable<void(ClusterId, const RuntimeCluster*)> wake;
+  // The clusters that want OnAttention() to be called on the control thread,
+  // and what wakes it for that. Thread-safe, without locks.
+  AttentionList* attention = nullptr;
+  absl::AnyInvocable<void()> wake;
 };
 
 // One cluster at run time: its hosts and everything that outlives a change of
@@ -53,12 +57,13 @@ class RuntimeCluster {
   RuntimeCluster& operator=(const RuntimeCluster&) = delete;
 
   // --- Request threads ---
+  ClusterId id() const { return id_; }
   const std::string& name() const { return name_; }
   StripeBlocks& blocks() { return blocks_; }
   resilience::CircuitBreaker& breakers() { return breakers_; }
-  // Says that a host has reached a threshold of outlier detection.
-  void Attention(const model::Host& host,
-                 const resilience::Thresholds& reached);
+  // Says that a host has reached a threshold of outlier detection. Never
+  // locks or allocates.
+  void Attention(const model::Host& host, resilience::Thresholds reached);
 
   // --- Control thread ---
   // Takes a configuration and its endpoints (null: none yet) and builds a
@@ -72,7 +77,8 @@ class RuntimeCluster {
     return version_;
   }
 
-  // Acts on what Attention() was told. True: there is a new version.
+  // Acts on what Attention() was told; only for who took the cluster from
+  // the AttentionList. True: there is a new version.
   bool OnAttention(absl::Time now);
   // Runs what is due of outlier detection. True: there is a new version.
   bool OnInterval(absl::Time now);
@@ -92,6 +98,9 @@ class RuntimeCluster {
   // Destroys hosts that left and that no request uses. `oldest_reader` as
   // from ThreadSlots. True if none is left waiting.
   bool Reclaim(uint64_t oldest_reader);
+  // Whether the cluster, which can no longer be picked from, may be
+  // destroyed.
+  bool unused() const;
   // Marks what left since the last call with the epoch of its removal.
   void Retire(uint64_t epoch);
 
@@ -113,18 +122,13 @@ class RuntimeCluster {
     std::unique_ptr<model::Host> host;
     uint64_t epoch;  // 0: not retired yet
   };
-  struct Flagged {
-    uint32_t host_index;
-    resilience::Thresholds reached;
-  };
-
   void UpdateHosts(const model::Endpoints* endpoints, int64_t now_ns);
   Record* Upsert(const model::Endpoint& endpoint, Group& group,
                  uint32_t priority, Record* guess, int64_t now_ns);
   void Remove(Record* record);
   std::unique_ptr<model::Host> NewHost(const model::Endpoint& endpoint,
                                        const Group& group, uint32_t priority,
-                                       std::shared_ptr<model::HostState> state,
+                                       const model::Host* replaced,
                                        int64_t now_ns);
   void RefreshEntries(Group& group);
   absl::Status Rebuild();
@@ -140,8 +144,13 @@ class RuntimeCluster {
   StripeBlocks blocks_;
   resilience::CircuitBreaker breakers_;
 
-  base::Mutex flagged_mutex_;
-  std::vector<Flagged> flagged_ MESHLIB_GUARDED_BY(flagged_mutex_);
+  // Hosts whose HostState::reached is not 0, and whether the cluster is on
+  // the AttentionList for them.
+  base::IntrusiveStack<model::HostState, &model::HostState::next_flagged>
+      flagged_;
+  std::atomic<bool> wants_attention_{false};
+  RuntimeCluster* next_attention_ = nullptr;  // the list's
+  friend class AttentionList;
 
   // Control thread only from here on.
   std::shared_ptr<const model::Cluster> config_;
@@ -161,6 +170,11 @@ class RuntimeCluster {
   std::vector<Totals> last_totals_;  // by host index, at the last interval
   uint64_t generation_ = 0;          // of UpdateHosts()
 };
+
+// The clusters of an engine that want attention.
+class AttentionList
+    : public base::IntrusiveStack<RuntimeCluster,
+                                  &RuntimeCluster::next_attention_> {};
 
 }  // namespace meshlib::cluster
 

@@ -17,6 +17,8 @@ namespace meshlib::cluster {
 struct TargetBinding {
   const RouteBinding* routes = nullptr;
   ClusterId cluster = kNoCluster;
+  // Of `cluster`, in the snapshot that holds this; null: not there.
+  const ClusterVersion* version = nullptr;
 };
 
 // The whole that a request reads. Immutable; published by Engine.

@@ -65,9 +65,9 @@ class StripeBlocks {
     }
   }
 
+  // A view that lives as long as this.
   model::ActiveRequests active() const {
-    return model::ActiveRequests(tables_.get(),
-                                 used_.load(std::memory_order_acquire));
+    return model::ActiveRequests(tables_.get(), &used_);
   }
 
   // Calls f(const StripeBlock&) for every block there is.
@@ -79,17 +79,17 @@ class StripeBlocks {
     }
   }
 
-  // Tokens that refer to the host with this index. Exact for a host that can
-  // no longer be picked: then the counts only fall, and a sum of 0 is final.
-  int64_t Pins(uint32_t host_index) const {
+  // Whether tokens refer to the host with this index. Exact for a host that
+  // can no longer be picked: then the counts only fall, and no is final.
+  bool Used(uint32_t host_index) const {
     int64_t sum = 0;
     ForEach([&](const StripeBlock& block) {
       const model::HostCounters* counters = block.hosts.At(host_index);
       if (counters != nullptr) {
-        sum += counters->pins.load(std::memory_order_acquire);
+        sum += counters->uses.load(std::memory_order_acquire);
       }
     });
-    return sum;
+    return sum != 0;
   }
 
   int64_t Tokens() const {

@@ -32,7 +32,7 @@ HostChoice Balancer::Choice(uint32_t route_index, const Route& route,
   HostChoice choice;
   choice.host = host;
   choice.priority = route_index / 2;
-  choice.failure = host != nullptr ? PickFailure::kNone : route.failure;
+  if (host == nullptr) choice.failure = route.failure;
   choice.panic = route.panic;
   choice.degraded = route_index % 2 != 0;
   return choice;

@@ -56,8 +56,9 @@ class SlotState {
 //      DrawZone; locality weights take turns and draw nothing.
 //   3. for the host: RANDOM one; LEAST_REQUEST choice_count, or one a tie with
 //      FULL_SCAN, none for a single host; policies of the application one; what
-//      takes turns none. From kLookAheadFrom hosts on, RANDOM and LEAST_REQUEST
-//      with two choices draw for the third pick after this one.
+//      takes turns none. LEAST_REQUEST with two choices draws for the next
+//      pick from kNearFrom hosts on, and for the third pick after this one
+//      from kFarFrom on, as RANDOM does.
 // A new slot draws two numbers first: the seed of all hosts' schedules and the
 // one of the localities'.
 class Balancer {
@@ -88,8 +89,8 @@ class Balancer {
   HostChoice PickStateless(base::Random& random,
                            const PickContext& context) const;
 
-  // Whether picks read Host::active(), so that it must be counted.
-  bool needs_active() const { return needs_active_; }
+  // Whether picks read PickContext::cluster_active.
+  bool needs_cluster_active() const { return bounded_hosts_ > 0; }
 
   // For Explain, simulate and meshctl.
 
@@ -166,7 +167,6 @@ class Balancer {
 
   BalancerInput input_;
   std::unique_ptr<const HostPolicy> policy_;  // null for hash policies
-  bool needs_active_ = false;
   uint32_t bounded_hosts_ = 0;  // most hosts that one probe needs places for
 
   // Hot. Routes are 2 * priority + degraded.

@@ -80,7 +80,6 @@ absl::Status BalancerBuilder::MakePolicy() {
       break;
     case model::LbPolicy::kRingHash:
     case model::LbPolicy::kMaglev:
-      balancer_->needs_active_ = config().hash_balance_factor > 0;
       return absl::OkStatus();
     case model::LbPolicy::kCustom:
       for (const std::shared_ptr<LoadBalancerFactory>& factory : factories_) {
@@ -91,11 +90,9 @@ absl::Status BalancerBuilder::MakePolicy() {
             "load balancing policy \"", base::Excerpt(config().custom_name),
             "\": no such policy is known"));
       }
-      balancer_->policy_ =
-          std::make_unique<CustomPolicy>(factory_->needs_active());
+      balancer_->policy_ = std::make_unique<CustomPolicy>();
       break;
   }
-  balancer_->needs_active_ = balancer_->policy_->needs_active();
   return absl::OkStatus();
 }
 
@@ -232,6 +229,7 @@ absl::StatusOr<std::shared_ptr<const HostSource>> BalancerBuilder::MakeSource(
     const Blocks& blocks, SourceKind kind, uint64_t count) const {
   if (count == 0) return std::shared_ptr<const HostSource>();
   auto source = std::make_shared<HostSource>();
+  source->active = balancer_->input_.active;
   source->hosts.reserve(count);
   uint32_t least = UINT32_MAX;
   uint32_t greatest = 0;

@@ -131,7 +131,8 @@ BalancerBuilder::MakeHashPriority(size_t priority) const {
   result->table = MakeTable(result->hosts);
   if (config().hash_balance_factor > 0) {
     result->bounded = std::make_shared<BoundedLoad>(
-        result->table, result->hosts, config().hash_balance_factor);
+        result->table, result->hosts, config().hash_balance_factor,
+        balancer_->input_.active);
   }
   return result;
 }

@@ -8,12 +8,6 @@
 namespace meshlib::lb {
 namespace {
 
-double Overload(const model::Host& host, double weight, uint32_t total_slots) {
-  const auto slots = std::max<uint32_t>(
-      1, static_cast<uint32_t>(std::ceil(total_slots * weight)));
-  return static_cast<double>(host.active()) / slots;
-}
-
 // Uniform below n, as Envoy draws it: whole quotients, what is too large is
 // drawn again.
 uint32_t Uniform(std::mt19937& random, uint32_t n) {
@@ -28,10 +22,12 @@ uint32_t Uniform(std::mt19937& random, uint32_t n) {
 
 BoundedLoad::BoundedLoad(std::shared_ptr<const HashTable> table,
                          std::vector<WeightedHost> hosts,
-                         uint32_t hash_balance_factor)
+                         uint32_t hash_balance_factor,
+                         model::ActiveRequests active)
     : table_(std::move(table)),
       hosts_(std::move(hosts)),
-      factor_(hash_balance_factor) {
+      factor_(hash_balance_factor),
+      active_(active) {
   weights_.reserve(hosts_.size());
   for (const WeightedHost& host : hosts_) weights_[host.host] = host.weight;
 }
@@ -41,10 +37,17 @@ uint32_t BoundedLoad::TotalSlots(int64_t cluster_active) const {
   if (cluster_active >= 0) {
     active = static_cast<uint64_t>(cluster_active);
   } else {
-    for (const WeightedHost& host : hosts_) active += host.host->active();
+    for (const WeightedHost& host : hosts_) active += active_.Of(*host.host);
   }
   const uint64_t slots = ((active + 1) * factor_ + 99) / 100;
   return static_cast<uint32_t>(std::min<uint64_t>(slots, UINT32_MAX));
+}
+
+double BoundedLoad::Overload(const model::Host& host, double weight,
+                             uint32_t total_slots) const {
+  const auto slots = std::max<uint32_t>(
+      1, static_cast<uint32_t>(std::ceil(total_slots * weight)));
+  return static_cast<double>(active_.Of(host)) / slots;
 }
 
 const model::Host* BoundedLoad::Pick(uint64_t hash, uint32_t attempt,

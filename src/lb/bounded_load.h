@@ -10,6 +10,7 @@
 #include "lb/hash_table.h"
 #include "lb/hash_weights.h"
 #include "model/host.h"
+#include "model/host_counters.h"
 
 namespace meshlib::lb {
 
@@ -22,7 +23,8 @@ namespace meshlib::lb {
 class BoundedLoad {
  public:
   BoundedLoad(std::shared_ptr<const HashTable> table,
-              std::vector<WeightedHost> hosts, uint32_t hash_balance_factor);
+              std::vector<WeightedHost> hosts, uint32_t hash_balance_factor,
+              model::ActiveRequests active);
 
   uint32_t size() const { return static_cast<uint32_t>(hosts_.size()); }
 
@@ -36,6 +38,8 @@ class BoundedLoad {
 
  private:
   uint32_t TotalSlots(int64_t cluster_active) const;
+  double Overload(const model::Host& host, double weight,
+                  uint32_t total_slots) const;
   const model::Host* Probe(uint64_t hash, const model::Host* full,
                            double overload, uint32_t total_slots,
                            absl::Span<uint32_t> order) const;
@@ -43,6 +47,7 @@ class BoundedLoad {
   const std::shared_ptr<const HashTable> table_;
   const std::vector<WeightedHost> hosts_;
   const uint32_t factor_;
+  const model::ActiveRequests active_;
   absl::flat_hash_map<const model::Host*, double> weights_;
 };
 

@@ -23,8 +23,6 @@ std::unique_ptr<LoadBalancer::State> LoadBalancer::NewState(
   return nullptr;
 }
 
-bool LoadBalancerFactory::needs_active() const { return false; }
-
 }  // namespace meshlib
 
 namespace meshlib::lb {
@@ -69,7 +67,9 @@ class SourceHosts final : public LoadBalancerHosts {
     const model::Metadata* metadata = host(index).metadata();
     return metadata == nullptr ? "{}" : model::MetadataJson(*metadata);
   }
-  uint32_t active(size_t index) const override { return host(index).active(); }
+  uint32_t active(size_t index) const override {
+    return source_.active.Of(host(index));
+  }
 
  private:
   const model::Host& host(size_t index) const { return *source_.hosts[index]; }

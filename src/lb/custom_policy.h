@@ -14,9 +14,6 @@ namespace meshlib::lb {
 // A policy of the application: asks the LoadBalancer of each source.
 class CustomPolicy final : public HostPolicy {
  public:
-  explicit CustomPolicy(bool needs_active) : needs_active_(needs_active) {}
-
-  bool needs_active() const override { return needs_active_; }
   void Prepare(const HostSource& source, uint64_t seed, int64_t now_ns,
                SourceState* state) const override;
   const model::Host* Pick(const HostSource& source, SourceState& state,
@@ -25,9 +22,6 @@ class CustomPolicy final : public HostPolicy {
   const model::Host* PickStateless(const HostSource& source,
                                    base::Random& random,
                                    const PickContext& context) const override;
-
- private:
-  const bool needs_active_;
 };
 
 // Asks the factory for the LoadBalancer of a source. The result refers to the

@@ -31,8 +31,6 @@ class HostPolicy {
  public:
   virtual ~HostPolicy() = default;
 
-  // Whether Host::active() is read.
-  virtual bool needs_active() const { return false; }
   // Whether unequal weights matter, so that sources must carry them.
   virtual bool uses_weights() const { return true; }
 

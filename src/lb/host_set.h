@@ -7,6 +7,7 @@
 
 #include "model/cluster.h"
 #include "model/host.h"
+#include "model/host_counters.h"
 #include "model/locality.h"
 
 namespace meshlib::lb {
@@ -61,6 +62,8 @@ struct BalancerInput {
   std::shared_ptr<const LocalCluster> local_cluster;   // null: none
   std::shared_ptr<const model::LoadBalancing> config;  // never null
   int64_t now_ns = 0;  // of the mesh's clock: who is in slow start
+  // The requests in flight to the hosts. Its tables live as long as the hosts.
+  model::ActiveRequests active;
 };
 
 }  // namespace meshlib::lb

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "meshlib/load_balancer.h"
 #include "model/host.h"
+#include "model/host_counters.h"
 
 namespace meshlib::lb {
 
@@ -29,6 +30,7 @@ struct CustomBalancer {
 // built, shared by versions of a Balancer.
 struct HostSource {
   std::vector<const model::Host*> hosts;  // borrowed
+  model::ActiveRequests active;           // of these hosts
   // Empty if all weights are equal.
   std::vector<uint32_t> weights;
   // Running sums of `weights`, for draws without a scheduler.

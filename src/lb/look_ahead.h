@@ -10,27 +10,38 @@
 
 namespace meshlib::lb {
 
-// Sources from this size on do not fit into the caches near the processor: a
-// host that is drawn and used at once costs three waits for memory, one after
-// the other (the list, the host, its state).
-inline constexpr uint32_t kLookAheadFrom = 4096;
+// A host that is drawn and used at once costs a wait for memory, or several
+// one after the other: the list, the host, its state and counters. Sources
+// from kFarFrom hosts on do not fit into the caches near the processor. In
+// those from kNearFrom on, it is only the counters that are elsewhere: other
+// threads have just written them.
+inline constexpr uint32_t kNearFrom = 512;
+inline constexpr uint32_t kFarFrom = 4096;
 
-inline void PrefetchHost(const model::Host& host) {
-  __builtin_prefetch(&host);
-  __builtin_prefetch(reinterpret_cast<const char*>(&host) + 64);
-}
-inline void PrefetchState(const model::Host& host) {
-  __builtin_prefetch(&host.state());
-}
-
-// Draws hosts three picks before they are used and has them fetched step by
-// step meanwhile. Each pick uses two of them, or one. Not thread-safe.
+// Draws hosts one pick before they are used (near) or three (far), and has
+// them fetched step by step meanwhile. Each pick uses two of them, or one.
+// For one source, which must always ask for the same. Not thread-safe.
 class LookAhead {
  public:
   using Pair = std::array<uint32_t, 2>;
 
-  // The indices of this pick. `used` is 1 or 2 and always the same.
-  Pair Next(const HostSource& source, base::Random& random, uint32_t used) {
+  // The two indices of this pick, whose counts are going to be compared.
+  Pair NearPair(const HostSource& source, base::Random& random) {
+    if (!drawn_) {
+      Draw(0, source, random, 2);
+      drawn_ = true;
+    }
+    const Pair pair = pairs_[0];
+    for (uint32_t& index : pairs_[0]) {
+      index = DrawBelow(random, source.size());
+      source.active.Prefetch(*source.hosts[index]);
+    }
+    return pair;
+  }
+
+  // The indices of this pick. `used` is 1 or 2.
+  Pair Far(const HostSource& source, base::Random& random, uint32_t used,
+           uint32_t stripe) {
     if (!drawn_) {
       for (uint32_t i = 0; i < kDepth; ++i) Draw(i, source, random, used);
       drawn_ = true;
@@ -38,18 +49,24 @@ class LookAhead {
     const uint32_t at = at_;
     at_ = (at + 1) % kPlaces;
     Draw((at + kDepth) % kPlaces, source, random, used);
-    const Pair& second = pairs_[(at + 2) % kPlaces];
-    const Pair& first = pairs_[(at + 1) % kPlaces];
+    const Pair& second = pairs_[(at + 4) % kPlaces];
+    const Pair& first = pairs_[(at + 2) % kPlaces];
     for (uint32_t i = 0; i < used; ++i) {
-      PrefetchHost(*source.hosts[second[i]]);
-      PrefetchState(*source.hosts[first[i]]);
+      __builtin_prefetch(source.hosts[second[i]]);
+      const model::Host& next = *source.hosts[first[i]];
+      __builtin_prefetch(&next.state());
+      if (used == 1) {
+        source.active.PrefetchIn(stripe, next);
+      } else {
+        source.active.Prefetch(next);
+      }
     }
     return pairs_[at];
   }
 
  private:
-  static constexpr uint32_t kDepth = 3;
-  static constexpr uint32_t kPlaces = 4;
+  static constexpr uint32_t kDepth = 6;
+  static constexpr uint32_t kPlaces = 8;
 
   void Draw(uint32_t place, const HostSource& source, base::Random& random,
             uint32_t used) {

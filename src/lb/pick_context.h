@@ -20,6 +20,8 @@ struct PickContext {
   // Requests in flight to the whole cluster, for bounded loads; negative: the
   // sum over the hosts is used.
   int64_t cluster_active = -1;
+  // The caller's thread stripe: what it will write is fetched beforehand.
+  uint32_t stripe = 0;
   // Borrowed; null: the cluster's own loads. Ring hash and Maglev ignore it,
   // as Envoy's do.
   const PriorityLoadOverride* loads = nullptr;

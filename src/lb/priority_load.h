@@ -59,8 +59,9 @@ bool BelowPanicThreshold(const PriorityCounts& counts, uint32_t threshold);
 // previous_priorities. A value, no allocation.
 struct PriorityLoadOverride {
   uint32_t priorities = 0;
-  std::array<uint8_t, kMaxPriorities> healthy{};
-  std::array<uint8_t, kMaxPriorities> degraded{};
+  // Only the first `priorities` of each have a value.
+  std::array<uint8_t, kMaxPriorities> healthy;
+  std::array<uint8_t, kMaxPriorities> degraded;
 };
 
 // Envoy's previous_priorities: the load of the priorities in `tried` (bit p

@@ -13,29 +13,6 @@ namespace {
 
 constexpr absl::Duration kLongestWait = absl::Milliseconds(50);
 
-// Fills the result of a pick: the application carries out the attempt.
-class PickAttempt final : public cluster::Attempt {
- public:
-  explicit PickAttempt(PickResult& result) : result_(result) {}
-
-  void Start(const cluster::AttemptPlan& plan) override {
-    result_.address = plan.host->address();
-    result_.hostname = plan.host->hostname();
-    result_.cluster = plan.cluster->runtime().name();
-    result_.expected_identities = plan.cluster->config().expected_identities;
-    metadata = plan.host->metadata();
-    result_.timeout = plan.timeout;
-    result_.per_try_timeout = plan.per_try_timeout;
-    result_.attempt = plan.number;
-  }
-  void Fail(PickFailure reason) override { result_.failure = reason; }
-
-  const model::Metadata* metadata = nullptr;
-
- private:
-  PickResult& result_;
-};
-
 // Whether waiting for another configuration or recovery may help.
 bool MayPass(PickFailure failure) {
   switch (failure) {
@@ -53,6 +30,27 @@ bool MayPass(PickFailure failure) {
 
 }  // namespace
 
+// Fills the result of a pick: the application carries out the attempt.
+class Target::PickAttempt final : public cluster::Attempt {
+ public:
+  explicit PickAttempt(PickResult& result) : result_(result) {}
+
+  void Start(const cluster::AttemptPlan& plan) override {
+    result_.address = plan.host->address_view();
+    result_.hostname = plan.host->hostname_view();
+    result_.cluster = plan.cluster->runtime().name();
+    result_.expected_identities = plan.cluster->config().expected_identities;
+    result_.metadata = EndpointMetadata(plan.host->metadata());
+    result_.timeout = plan.timeout;
+    result_.per_try_timeout = plan.per_try_timeout;
+    result_.attempt = plan.number;
+  }
+  void Fail(PickFailure reason) override { result_.failure = reason; }
+
+ private:
+  PickResult& result_;
+};
+
 Target::Target(std::shared_ptr<State> state) : state_(std::move(state)) {}
 Target::Target(const Target&) = default;
 Target& Target::operator=(const Target&) = default;
@@ -64,28 +62,23 @@ Target::State::~State() { core->Unbind(id); }
 
 const std::string& Target::authority() const { return state_->authority; }
 
-PickResult Target::PickWith(const Request& request, PickToken token) const {
-  PickResult result;
+void Target::PickInto(const Request& request, PickResult& result) const {
   PickAttempt attempt(result);
-  result.token = std::move(token);
-  cluster::Call& call = result.token.call();
-  if (request.authority.empty()) {
-    Request named = request;
-    named.authority = state_->host;
-    call.Next(state_->core->engine(), state_->id, named, attempt);
-  } else {
-    call.Next(state_->core->engine(), state_->id, request, attempt);
-  }
-  result.metadata = EndpointMetadata(attempt.metadata);
-  return result;
+  result.token.call().Next(state_->core->engine(), state_->id, request,
+                           state_->host, attempt);
 }
 
 PickResult Target::Pick(const Request& request) const {
-  return PickWith(request, PickToken());
+  PickResult result;
+  PickInto(request, result);
+  return result;
 }
 
 PickResult Target::Pick(const Request& request, PickToken previous) const {
-  return PickWith(request, std::move(previous));
+  PickResult result;
+  result.token = std::move(previous);
+  PickInto(request, result);
+  return result;
 }
 
 RetryDecision Target::Report(PickToken& token, const Outcome& outcome) const {

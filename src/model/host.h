@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "model/endpoints.h"
@@ -13,14 +14,10 @@
 namespace meshlib::model {
 
 // What changes about a host while requests use it. It lives on when an
-// update replaces the Host object (new metadata, say), so that counts and
-// outlier state are kept. All fields are atomics: request threads and the
+// update replaces the Host object (new metadata, say), so that outlier state
+// is kept. All fields that request threads touch are atomics: they and the
 // control thread meet here and nowhere else.
 struct alignas(64) HostState {
-  // Requests in flight. Kept only for clusters whose policy reads it
-  // (HostList::needs_active): it is the one line that picks would share.
-  std::atomic<uint32_t> active{0};
-
   // load_balancing_weight, as last configured. Written by the control thread.
   std::atomic<uint32_t> weight{1};
 
@@ -40,12 +37,36 @@ struct alignas(64) HostState {
   std::atomic<uint32_t> consecutive_local_origin_failure{0};
 
   std::atomic<uint32_t> connections{0};  // for per-host max_connections
+
+  // Thresholds of outlier detection that were reached and not acted on yet
+  // (bits of its own); while not 0 the state is on its cluster's list.
+  std::atomic<uint32_t> reached{0};
+  HostState* next_flagged = nullptr;  // the list's
+
+  // The index of the Host that has this state now. Control thread only.
+  uint32_t host_index = 0;
+};
+static_assert(sizeof(HostState) == 64, "one cache line per host");
+
+// Where the counters of an index are in a table that grows by blocks, each
+// twice as long as the one before.
+struct CounterPlace {
+  uint32_t block = 0;
+  uint32_t offset = 0;
+
+  static constexpr uint32_t kFirst = 16;  // entries of block 0
+
+  static CounterPlace Of(uint32_t index) {
+    const uint32_t block =
+        31u - static_cast<uint32_t>(__builtin_clz(index + kFirst)) - 4u;
+    return {block, index + kFirst - (kFirst << block)};
+  }
 };
 
 // One endpoint of one cluster at run time: an identity that never changes.
 // Owned by its cluster; a host that left the configuration is destroyed only
 // when no request that picked it is left. Thread-safe.
-class Host {
+class alignas(64) Host {
  public:
   struct Identity {
     std::string address;
@@ -54,29 +75,47 @@ class Host {
     std::shared_ptr<const Metadata> metadata;  // may be null
     uint32_t priority = 0;
   };
+  static constexpr uint32_t kNoIndex = UINT32_MAX;
 
   // `index` is the host's place in its cluster's counters, stable while the
-  // object lives.
-  Host(uint32_t index, Identity identity, std::shared_ptr<HostState> state)
+  // object lives. `inherited` is that of the host that it replaces.
+  Host(uint32_t index, Identity identity, std::shared_ptr<HostState> state,
+       uint32_t inherited = kNoIndex)
       : index_(index),
+        inherited_index_(inherited),
+        place_(CounterPlace::Of(index)),
         state_(state.get()),
+        metadata_(identity.metadata.get()),
         identity_(std::move(identity)),
-        state_owner_(std::move(state)) {}
+        state_owner_(std::move(state)) {
+    address_ = identity_.address;
+    hostname_ = identity_.hostname;
+  }
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
   uint32_t index() const { return index_; }
+  // The same as HostCounterTable has it.
+  CounterPlace counter_place() const { return place_; }
+  // Where requests in flight to the host that this one replaced are counted,
+  // kNoIndex once there are none.
+  uint32_t inherited_index() const {
+    return inherited_index_.load(std::memory_order_relaxed);
+  }
+  void ForgetInherited() {
+    inherited_index_.store(kNoIndex, std::memory_order_relaxed);
+  }
   HostState& state() const { return *state_; }
   uint32_t weight() const {
     return state_->weight.load(std::memory_order_relaxed);
   }
-  uint32_t active() const {
-    return state_->active.load(std::memory_order_relaxed);
-  }
   const std::string& address() const { return identity_.address; }
   const std::string& hostname() const { return identity_.hostname; }
+  // The same from the host's first cache line, for the request path.
+  std::string_view address_view() const { return address_; }
+  std::string_view hostname_view() const { return hostname_; }
   const Locality& locality() const { return *identity_.locality; }
-  const Metadata* metadata() const { return identity_.metadata.get(); }
+  const Metadata* metadata() const { return metadata_; }
   uint32_t priority() const { return identity_.priority; }
   const Identity& identity() const { return identity_; }
   const std::shared_ptr<HostState>& shared_state() const {
@@ -84,8 +123,15 @@ class Host {
   }
 
  private:
+  // What a pick reads, in one cache line.
   const uint32_t index_;
+  std::atomic<uint32_t> inherited_index_;
+  const CounterPlace place_;
   HostState* const state_;
+  const Metadata* const metadata_;
+  std::string_view address_;
+  std::string_view hostname_;
+
   const Identity identity_;
   const std::shared_ptr<HostState> state_owner_;
 };

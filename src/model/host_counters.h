@@ -6,20 +6,26 @@
 #include <cstdint>
 #include <memory>
 
+#include "model/host.h"
+
 namespace meshlib::model {
 
 // What one thread stripe counted for one host. The sums over the stripes are
 // what means something: a request may be picked on one stripe and reported
-// on another, so that `in_flight` of one stripe may be negative. The totals
+// on another, so that the parts of one stripe may be negative. The totals
 // wrap; the control thread works with differences.
 struct alignas(32) HostCounters {
-  std::atomic<int32_t> in_flight{0};
+  // Requests in flight in the low half, and in the high half the tokens that
+  // refer to the host, reported or not: while there are any it must not go
+  // away. One counter, since nearly every change is of both.
+  std::atomic<int64_t> uses{0};
+  static constexpr int64_t kInFlight = 1;
+  static constexpr int64_t kPin = int64_t{1} << 32;
+
   std::atomic<uint32_t> total{0};        // attempts that ended
   std::atomic<uint32_t> failed{0};       // of these, by the external view
   std::atomic<uint32_t> local_total{0};  // split mode: connects and the like
   std::atomic<uint32_t> local_failed{0};
-  // Tokens that refer to the host, reported or not: it must not go away.
-  std::atomic<int32_t> pins{0};
 };
 
 // The counters of one stripe for all hosts of a cluster, by Host::index().
@@ -39,72 +45,86 @@ class HostCounterTable {
   // Makes At() valid below `hosts`. One thread at a time.
   void Reserve(uint32_t hosts) {
     if (hosts == 0) return;
-    const uint32_t last = BlockOf(hosts - 1);
+    const uint32_t last = CounterPlace::Of(hosts - 1).block;
     for (uint32_t block = 0; block <= last; ++block) {
       if (blocks_[block].load(std::memory_order_relaxed) != nullptr) continue;
       // Release pairs with the acquire in At().
-      blocks_[block].store(new HostCounters[size_t{kFirst} << block],
-                           std::memory_order_release);
+      blocks_[block].store(
+          new HostCounters[size_t{CounterPlace::kFirst} << block],
+          std::memory_order_release);
     }
   }
 
   // Null where nothing was reserved.
-  HostCounters* At(uint32_t index) const {
-    const uint32_t block = BlockOf(index);
-    HostCounters* counters = blocks_[block].load(std::memory_order_acquire);
-    return counters == nullptr
-               ? nullptr
-               : counters + (index + kFirst - (kFirst << block));
+  HostCounters* At(CounterPlace place) const {
+    HostCounters* counters =
+        blocks_[place.block].load(std::memory_order_acquire);
+    return counters == nullptr ? nullptr : counters + place.offset;
   }
+  HostCounters* At(uint32_t index) const { return At(CounterPlace::Of(index)); }
 
  private:
-  // Block b holds kFirst << b hosts, from index (kFirst << b) - kFirst on.
-  static constexpr uint32_t kFirst = 16;
-  static constexpr uint32_t kBlocks = 27;
-
-  static uint32_t BlockOf(uint32_t index) {
-    return 31u - static_cast<uint32_t>(__builtin_clz(index + kFirst)) - 4u;
-  }
+  static constexpr uint32_t kBlocks = 28;  // for every index
 
   std::array<std::atomic<HostCounters*>, kBlocks> blocks_{};
 };
 
 // The requests in flight to each host, summed over the stripes that are in
-// use: what least request compares. A view, made anew for each pick. Reading
-// the lines that other threads write costs a cache miss each, hence
-// Prefetch() for hosts that will be asked for soon.
+// use: what least request compares. A view of the tables that belong to a
+// cluster. Reading the lines that other threads write costs a cache miss
+// each, hence Prefetch() for hosts that will be asked for soon. Copyable,
+// thread-safe.
 class ActiveRequests {
  public:
-  ActiveRequests() = default;
-  // Null entries are stripes that are not in use.
-  ActiveRequests(const std::atomic<const HostCounterTable*>* tables,
-                 uint32_t count)
-      : tables_(tables), count_(count) {}
+  using Tables = std::atomic<const HostCounterTable*>;
 
-  uint32_t Of(uint32_t host_index) const {
-    int32_t sum = 0;
-    for (uint32_t i = 0; i < count_; ++i) {
-      const HostCounterTable* table =
-          tables_[i].load(std::memory_order_acquire);
-      if (table == nullptr) continue;
-      const HostCounters* counters = table->At(host_index);
-      if (counters == nullptr) continue;
-      sum += counters->in_flight.load(std::memory_order_relaxed);
-    }
-    return sum < 0 ? 0 : static_cast<uint32_t>(sum);
+  // Without tables, all counts are 0.
+  ActiveRequests() = default;
+  // `used` is how many of `tables` may be in use; null entries are not.
+  ActiveRequests(const Tables* tables, const std::atomic<uint32_t>* used)
+      : tables_(tables), used_(used) {}
+
+  uint32_t Of(const Host& host) const {
+    int64_t sum = Sum(host.counter_place());
+    const uint32_t inherited = host.inherited_index();
+    if (inherited != Host::kNoIndex) sum += Sum(CounterPlace::Of(inherited));
+    const auto in_flight = static_cast<int32_t>(static_cast<uint32_t>(sum));
+    return in_flight < 0 ? 0 : static_cast<uint32_t>(in_flight);
   }
 
-  void Prefetch(uint32_t host_index) const {
-    for (uint32_t i = 0; i < count_; ++i) {
-      const HostCounterTable* table =
-          tables_[i].load(std::memory_order_relaxed);
-      if (table != nullptr) __builtin_prefetch(table->At(host_index));
-    }
+  void Prefetch(const Host& host) const {
+    const uint32_t used = stripes();
+    for (uint32_t i = 0; i < used; ++i) PrefetchIn(i, host);
+  }
+  // What a request on that stripe will write.
+  void PrefetchIn(uint32_t stripe, const Host& host) const {
+    if (stripe >= stripes()) return;
+    // Acquire pairs with the release of the table's maker.
+    const HostCounterTable* table =
+        tables_[stripe].load(std::memory_order_acquire);
+    if (table != nullptr) __builtin_prefetch(table->At(host.counter_place()));
   }
 
  private:
-  const std::atomic<const HostCounterTable*>* tables_ = nullptr;
-  uint32_t count_ = 0;
+  uint32_t stripes() const {
+    return used_ == nullptr ? 0 : used_->load(std::memory_order_acquire);
+  }
+  int64_t Sum(CounterPlace place) const {
+    int64_t sum = 0;
+    const uint32_t used = stripes();
+    for (uint32_t i = 0; i < used; ++i) {
+      const HostCounterTable* table =
+          tables_[i].load(std::memory_order_acquire);
+      if (table == nullptr) continue;
+      const HostCounters* counters = table->At(place);
+      if (counters == nullptr) continue;
+      sum += counters->uses.load(std::memory_order_relaxed);
+    }
+    return sum;
+  }
+
+  const Tables* tables_ = nullptr;
+  const std::atomic<uint32_t>* used_ = nullptr;
 };
 
 }  // namespace meshlib::model

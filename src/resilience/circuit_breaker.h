@@ -95,6 +95,10 @@ class CircuitBreaker {
 
   // Sums at this moment; never negative. For statistics and budgets.
   uint64_t ActiveRequests(model::RoutingPriority priority) const;
+  uint64_t ActiveRequests() const {  // of both priorities
+    return ActiveRequests(model::RoutingPriority::kDefault) +
+           ActiveRequests(model::RoutingPriority::kHigh);
+  }
   uint64_t Current(Resource resource, model::RoutingPriority priority) const;
 
   // What track_remaining reports. Retries under a budget report 0, as Envoy.

@@ -48,10 +48,15 @@ inline bool OnConnectFailure(model::HostState& state, int64_t now_ns,
   return true;
 }
 
+// Whether the last connects to the host failed.
+inline bool HasConnectFailures(const model::HostState& state) {
+  return state.connect_failures.load(std::memory_order_relaxed) != 0;
+}
+
 // A connect succeeded, or a response came. Only reads a host without
 // failures.
 inline void OnConnectSuccess(model::HostState& state) {
-  if (state.connect_failures.load(std::memory_order_relaxed) == 0) return;
+  if (!HasConnectFailures(state)) return;
   state.connect_failures.store(0, std::memory_order_relaxed);
   state.connect_backoff_until_ns.store(0, std::memory_order_relaxed);
 }

@@ -80,10 +80,25 @@ struct Thresholds {
   bool consecutive_5xx = false;
   bool local_origin_failure = false;
 
-  explicit operator bool() const {
-    return gateway_failure || consecutive_5xx || local_origin_failure;
+  explicit operator bool() const { return bits() != 0; }
+
+  // For HostState::reached.
+  uint32_t bits() const {
+    return uint32_t{gateway_failure} | uint32_t{consecutive_5xx} << 1 |
+           uint32_t{local_origin_failure} << 2;
+  }
+  static Thresholds FromBits(uint32_t bits) {
+    return {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0};
   }
 };
+
+// Whether a run of failures has begun, which a success would end.
+inline bool HasFailureRun(const model::HostState& state) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  return (state.consecutive_5xx.load(kRelaxed) |
+          state.consecutive_gateway_failure.load(kRelaxed) |
+          state.consecutive_local_origin_failure.load(kRelaxed)) != 0;
+}
 
 // Counts a result in the host's runs of failures. A success on a host without
 // failures writes nothing. Where a threshold is reached, exactly one caller
@@ -114,13 +129,9 @@ inline HostResult ClassifyOutcome(const Outcome& outcome, bool split) {
 inline Thresholds RecordResult(const model::OutlierDetection& config,
                                model::HostState& state,
                                const HostResult& result) {
-  constexpr auto kRelaxed = std::memory_order_relaxed;
   if (result.response == HostResult::External::kSuccess &&
       result.failure == HostResult::External::kNone &&
-      result.end == HostResult::Local::kNone &&
-      (state.consecutive_5xx.load(kRelaxed) |
-       state.consecutive_gateway_failure.load(kRelaxed) |
-       state.consecutive_local_origin_failure.load(kRelaxed)) == 0) {
+      result.end == HostResult::Local::kNone && !HasFailureRun(state)) {
     return {};
   }
   return RecordResultSlow(config, state, result);

@@ -33,10 +33,6 @@ constexpr Condition kConditions[] = {
     {"unavailable", model::kRetryOnGrpcUnavailable},
 };
 
-// What may retry a response that is no failure at all.
-constexpr uint32_t kSuccessConditions = model::kRetryOnRetriableStatusCodes |
-                                        model::kRetryOnRetriableHeaders |
-                                        model::kRetryOnEnvoyRateLimited;
 constexpr uint32_t kHttpConditions = 0xffffu;
 constexpr uint32_t kGrpcConditions = ~kHttpConditions;
 
@@ -199,7 +195,19 @@ RetryState CompiledRetryPolicy::Start(const Request& request,
           static_cast<uint32_t>(std::min<uint64_t>(*retries, UINT32_MAX));
     }
   }
+  state.judges_success = JudgesSuccess(state.retry_on);
   return state;
+}
+
+bool CompiledRetryPolicy::JudgesSuccess(uint32_t on) const {
+  if ((on & (model::kRetryOnRetriable4xx | model::kRetryOnRetriableHeaders |
+             model::kRetryOnEnvoyRateLimited)) != 0) {
+    return true;
+  }
+  return (on & model::kRetryOnRetriableStatusCodes) != 0 &&
+         std::any_of(retriable_status_codes_.begin(),
+                     retriable_status_codes_.end(),
+                     [](uint32_t status) { return status < 500; });
 }
 
 bool CompiledRetryPolicy::NamesStatus(int status, uint32_t on) const {
@@ -273,7 +281,7 @@ RetryDecision CompiledRetryPolicy::Decide(const Outcome& outcome,
   if (outcome.kind == Outcome::Kind::kCancelled) {
     return Refuse(Reason::kCancelled);
   }
-  if ((state.retry_on & kSuccessConditions) == 0 && Succeeded(outcome)) {
+  if (!state.judges_success && Succeeded(outcome)) {
     return Refuse(Reason::kSuccess);
   }
   if (!Matches(outcome, state)) {

@@ -33,6 +33,8 @@ struct RetryState {
   uint32_t retry_on = 0;  // 0: this request is not retried
   uint32_t retries_remaining = 0;
   bool grpc = false;
+  // Whether a response below 500, without a gRPC error, may be retried too.
+  bool judges_success = false;
   base::JitteredExponentialBackoff backoff;
 };
 
@@ -83,6 +85,8 @@ class CompiledRetryPolicy {
   bool MatchesResponse(const Outcome& outcome, uint32_t retry_on) const;
   bool NamesStatus(int status, uint32_t retry_on) const;
   bool IsTooEarly(const Outcome& outcome, uint32_t retry_on) const;
+
+  bool JudgesSuccess(uint32_t retry_on) const;
 
   uint32_t retry_on_;
   uint32_t num_retries_;

@@ -61,6 +61,7 @@ CompiledRoute::CompiledRoute(const model::Route& config,
       parents_(parents),
       matcher_(std::move(matcher)),
       label_(config.name.empty() ? absl::StrCat("#", index) : config.name),
+      ordinal_(static_cast<uint32_t>(parents.routes_before + index)),
       action_(std::get_if<model::RouteAction>(&config.action)) {}
 
 absl::StatusOr<std::unique_ptr<const CompiledRoute>> CompiledRoute::Compile(

@@ -33,6 +33,7 @@ struct RouteParents {
   const HeaderRules* config_response_headers = nullptr;
   const HeaderRules* host_request_headers = nullptr;
   const HeaderRules* host_response_headers = nullptr;
+  size_t routes_before = 0;  // of the virtual hosts before this one
 };
 
 // A request as it goes to the endpoint. `headers` views the request, the route
@@ -57,6 +58,9 @@ class CompiledRoute {
 
   // The route's name; "#2" for the third of a virtual host if it has none.
   const std::string& label() const { return label_; }
+
+  // The route's number in its table: virtual host by virtual host, from 0.
+  uint32_t ordinal() const { return ordinal_; }
 
   // What the route does: exactly one of action(), redirect(),
   // direct_response() is set, or none for a non_forwarding_action.
@@ -139,6 +143,7 @@ class CompiledRoute {
   RouteParents parents_;
   RouteMatcher matcher_;
   std::string label_;
+  uint32_t ordinal_;
   const model::RouteAction* action_;
   std::optional<Redirect> redirect_;
   ClusterChooser clusters_;

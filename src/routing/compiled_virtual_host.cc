@@ -22,6 +22,7 @@ CompiledVirtualHost::Compile(const model::VirtualHost& config,
                              const model::RouteConfig& table,
                              const HeaderRules& table_request_headers,
                              const HeaderRules& table_response_headers,
+                             size_t routes_before,
                              const model::Runtime& runtime) {
   const std::string where =
       absl::StrCat("virtual host \"", base::Excerpt(config.name), "\"");
@@ -41,7 +42,8 @@ CompiledVirtualHost::Compile(const model::VirtualHost& config,
                              &table_request_headers,
                              &table_response_headers,
                              &host->request_headers_,
-                             &host->response_headers_};
+                             &host->response_headers_,
+                             routes_before};
   for (size_t i = 0; i < config.routes.size(); ++i) {
     absl::StatusOr<std::unique_ptr<const CompiledRoute>> route =
         CompiledRoute::Compile(config.routes[i], parents, i, runtime);

@@ -25,7 +25,8 @@ class CompiledVirtualHost {
   static absl::StatusOr<std::unique_ptr<const CompiledVirtualHost>> Compile(
       const model::VirtualHost& config, const model::RouteConfig& table,
       const HeaderRules& table_request_headers,
-      const HeaderRules& table_response_headers, const model::Runtime& runtime);
+      const HeaderRules& table_response_headers, size_t routes_before,
+      const model::Runtime& runtime);
 
   const model::VirtualHost& config() const { return *config_; }
   const std::vector<std::unique_ptr<const CompiledRoute>>& routes() const {

@@ -33,11 +33,13 @@ absl::Status RouteTable::CompileAll(const model::Runtime& runtime) {
                                headers.response_headers_to_remove);
   if (!rules.ok()) return rules.status();
   response_headers_ = *std::move(rules);
+  size_t routes = 0;
   for (const model::VirtualHost& host : config_->virtual_hosts) {
     absl::StatusOr<std::unique_ptr<const CompiledVirtualHost>> compiled =
         CompiledVirtualHost::Compile(host, *config_, request_headers_,
-                                     response_headers_, runtime);
+                                     response_headers_, routes, runtime);
     if (!compiled.ok()) return compiled.status();
+    routes += host.routes.size();
     const auto index = static_cast<uint32_t>(virtual_hosts_.size());
     virtual_hosts_.push_back(*std::move(compiled));
     for (const std::string& domain : host.domains) {

@@ -37,7 +37,7 @@ TEST(LeastRequest, PrefersTheHostWithFewerRequests) {
   FakeCluster cluster;
   cluster.config.policy = LbPolicy::kLeastRequest;
   cluster.AddLocality(0, "a", cluster.Equal(4));
-  for (size_t i = 0; i < 3; ++i) cluster.host(i).state().active = 5;
+  for (size_t i = 0; i < 3; ++i) cluster.SetActive(cluster.host(i), 5);
   // Two draws with replacement: 1 - (3/4)^2.
   Counts counts = PickMany(*cluster.Create(), 16000);
   EXPECT_NEAR(counts.at("0-a-3:80"), 7000, 300);
@@ -50,12 +50,12 @@ TEST(LeastRequest, PrefersTheHostWithFewerRequestsAmongVeryMany) {
   FakeCluster cluster;
   cluster.config.policy = LbPolicy::kLeastRequest;
   cluster.AddLocality(0, "a", cluster.Equal(8000));
-  for (size_t i = 0; i < 4000; ++i) cluster.host(i).state().active = 1;
+  for (size_t i = 0; i < 4000; ++i) cluster.SetActive(cluster.host(i), 1);
   const auto balancer = cluster.Create();
   const auto slot = balancer->NewSlotState(3);
   int busy = 0;
   for (int i = 0; i < 40000; ++i) {
-    if (balancer->Pick(*slot, {}).host->active() == 1) ++busy;
+    if (cluster.active().Of(*balancer->Pick(*slot, {}).host) == 1) ++busy;
   }
   EXPECT_NEAR(busy, 10000, 400);  // both of two: a quarter
 }
@@ -65,7 +65,7 @@ TEST(LeastRequest, FullScanTakesTheLeastAndBreaksTiesByChance) {
   cluster.config.policy = LbPolicy::kLeastRequest;
   cluster.config.selection = model::LeastRequestSelection::kFullScan;
   cluster.AddLocality(0, "a", cluster.Equal(6));
-  for (const size_t i : {0, 2, 5}) cluster.host(i).state().active = 1;
+  for (const size_t i : {0, 2, 5}) cluster.SetActive(cluster.host(i), 1);
   const Counts counts = PickMany(*cluster.Create(), 9000);
   ASSERT_EQ(counts.size(), 3u);
   for (const auto& [address, count] : counts) {
@@ -77,7 +77,7 @@ TEST(LeastRequest, DividesUnequalWeightsByTheRequests) {
   FakeCluster cluster;
   cluster.config.policy = LbPolicy::kLeastRequest;
   cluster.AddLocality(0, "a", {4, 1});
-  cluster.host(0).state().active = 3;  // 4 / (3 + 1)
+  cluster.SetActive(cluster.host(0), 3);  // 4 / (3 + 1)
   EXPECT_NEAR(PickMany(*cluster.Create(), 2000).at("0-a-0:80"), 1000, 1);
   cluster.config.active_request_bias = 0.5;  // 4 / 2
   EXPECT_NEAR(PickMany(*cluster.Create(), 3000).at("0-a-0:80"), 2000, 1);
@@ -92,7 +92,7 @@ TEST(LeastRequest, AnExplicitBiasHoldsForEqualWeightsToo) {
   cluster.config.policy = LbPolicy::kLeastRequest;
   cluster.config.active_request_bias = 2;
   cluster.AddLocality(0, "a", cluster.Equal(2));
-  cluster.host(0).state().active = 1;
+  cluster.SetActive(cluster.host(0), 1);
   EXPECT_NEAR(PickMany(*cluster.Create(), 4000).at("0-a-0:80"), 1000, 150);
   cluster.config.active_request_bias_explicit = true;  // 1/4 against 1
   EXPECT_NEAR(PickMany(*cluster.Create(), 4000).at("0-a-0:80"), 800, 1);
@@ -134,7 +134,7 @@ TEST(Balancer, BoundsTheLoadOfAHashedHost) {
     for (int i = 0; i < 1000; ++i) {
       context.cluster_active = i;
       const model::Host* host = balancer->Pick(*slot, context).host;
-      host->state().active.fetch_add(1);
+      cluster.AddActive(*host, 1);
       ++picks[host->index()];
     }
     // One hash only: yet nobody has more than 110 % of its share, and one.
@@ -193,7 +193,6 @@ TEST(Balancer, ReportsTheWeightOfHostsThatMayBePicked) {
 class AskingFactory final : public LoadBalancerFactory {
  public:
   std::string_view name() const override { return "test.asking"; }
-  bool needs_active() const override { return true; }
   absl::StatusOr<std::shared_ptr<const LoadBalancer>> Create(
       const LoadBalancerHosts& hosts, std::string_view config) override {
     configs.emplace_back(config);
@@ -249,12 +248,11 @@ TEST(CustomPolicy, ShowsTheHostsToTheApplication) {
   entries.push_back(
       {cluster.NewHost("x:1", {"r", "z", "s"}, 0, "name", metadata), 5,
        HostHealth::kHealthy});
-  entries.back().host->state().active = 9;
+  cluster.SetActive(*entries.back().host, 9);
   group.hosts = std::make_shared<const HostEntries>(entries);
 
   const auto balancer = cluster.Create();
   ASSERT_NE(balancer, nullptr);
-  EXPECT_TRUE(balancer->needs_active());
   EXPECT_EQ(factory->seen,
             "0-a-0:80//3/a/-/{}/0;0-a-1:80//3/a/-/{}/0;"
             "x:1/name/5/r/v/{\"f\": {\"k\": \"v\"}}/9;");

@@ -1,6 +1,7 @@
 #ifndef MESHLIB_TEST_LB_FAKE_CLUSTER_H_
 #define MESHLIB_TEST_LB_FAKE_CLUSTER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -13,6 +14,7 @@
 #include "lb/host_set.h"
 #include "model/cluster.h"
 #include "model/host.h"
+#include "model/host_counters.h"
 #include "model/locality.h"
 
 namespace meshlib::lb {
@@ -90,8 +92,18 @@ class FakeCluster {
     group.hosts = std::make_shared<const HostEntries>(std::move(changed));
   }
 
+  // Requests in flight to a host.
+  void SetActive(const model::Host& host, int64_t active) {
+    At(host).store(active * model::HostCounters::kInFlight);
+  }
+  void AddActive(const model::Host& host, int64_t active) {
+    At(host).fetch_add(active * model::HostCounters::kInFlight);
+  }
+  model::ActiveRequests active() const { return {&table_, &tables_}; }
+
   BalancerInput Input() const {
     BalancerInput result = input;
+    result.active = active();
     result.config = std::make_shared<const model::LoadBalancing>(config);
     return result;
   }
@@ -109,6 +121,14 @@ class FakeCluster {
   std::vector<std::shared_ptr<LoadBalancerFactory>> factories;
 
  private:
+  std::atomic<int64_t>& At(const model::Host& host) {
+    counters_.Reserve(static_cast<uint32_t>(hosts_.size()));
+    return counters_.At(host.index())->uses;
+  }
+
+  model::HostCounterTable counters_;
+  std::atomic<const model::HostCounterTable*> table_{&counters_};
+  std::atomic<uint32_t> tables_{1};
   std::vector<std::unique_ptr<model::Host>> hosts_;
   std::vector<std::unique_ptr<model::Locality>> localities_;
 };

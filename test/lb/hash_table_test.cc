@@ -287,12 +287,12 @@ class BoundedLoads : public ::testing::Test {
       group.hosts.push_back(hosts_.back());
       group.weights.push_back(1);
     }
-    bounded_ =
-        std::make_unique<BoundedLoad>(std::make_shared<OneHostTable>(hosts_[4]),
-                                      NormalizeWeights({group}), 120);
+    bounded_ = std::make_unique<BoundedLoad>(
+        std::make_shared<OneHostTable>(hosts_[4]), NormalizeWeights({group}),
+        120, cluster_.active());
   }
   void SetActive(size_t host, uint32_t active) {
-    hosts_[host]->state().active = active;
+    cluster_.SetActive(*hosts_[host], active);
   }
   const model::Host* Pick(int64_t cluster_active) {
     return bounded_->Pick(kHash, 0, cluster_active, absl::MakeSpan(scratch_));
@@ -345,7 +345,7 @@ TEST_F(BoundedLoads, TryFewerHostsWithoutRoomForAll) {
     const model::Host* host = Pick(59);
     ASSERT_NE(host, nullptr);
     seen.insert(host);
-    host->state().active = 1000;
+    cluster_.SetActive(*host, 1000);
   }
   EXPECT_GE(seen.size(), 2u);
   scratch_.clear();

@@ -292,13 +292,11 @@ TEST_P(EveryPolicy, FollowsHostsThatComeAndGo) {
   }
 }
 
-TEST_P(EveryPolicy, CountsActiveRequestsOnlyIfItReadsThem) {
+TEST_P(EveryPolicy, NeedsTheClustersRequestsOnlyForBoundedLoads) {
   cluster_.AddLocality(0, "a", cluster_.Equal(3));
-  EXPECT_EQ(cluster_.Create()->needs_active(),
-            GetParam() == LbPolicy::kLeastRequest);
+  EXPECT_FALSE(cluster_.Create()->needs_cluster_active());
   cluster_.config.hash_balance_factor = 120;
-  EXPECT_EQ(cluster_.Create()->needs_active(),
-            GetParam() == LbPolicy::kLeastRequest || Hashes());
+  EXPECT_EQ(cluster_.Create()->needs_cluster_active(), Hashes());
 }
 
 TEST_P(EveryPolicy, UsesTheLoadsOfARetryIfItHasThem) {

@@ -98,7 +98,7 @@ TEST_F(SlowStartBalancer, RampsLeastRequestUpByItsBias) {
   const auto balancer = cluster_.Create();
   const auto slot = balancer->NewSlotState(1);
   EXPECT_NEAR(ShareAt(*balancer, *slot, 0), 0.1 / 1.1, 0.001);
-  cluster_.host(0).state().active = 3;  // a quarter of its weight
+  cluster_.SetActive(cluster_.host(0), 3);  // a quarter of its weight
   EXPECT_NEAR(ShareAt(*balancer, *slot, 5000), 0.5 / 0.75, 0.001);
 }
 

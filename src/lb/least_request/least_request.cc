@@ -19,7 +19,7 @@ double LeastRequest::Weight(const HostSource& source, uint32_t index,
                             int64_t now_ns) const {
   const model::Host& host = *source.hosts[index];
   double weight = source.weight(index);
-  const double load = 1.0 + host.active();
+  const double load = 1.0 + source.active.Of(host);
   if (bias_ == 1.0) {
     weight /= load;
   } else if (bias_ != 0.0) {
@@ -54,15 +54,15 @@ const model::Host* LeastRequest::PickOfChoices(const HostSource& source,
   const uint32_t n = source.size();
   const model::Host* best = source.hosts[DrawBelow(random, n)];
   const model::Host* other = source.hosts[DrawBelow(random, n)];
-  uint32_t least = best->active();
-  uint32_t active = other->active();
+  uint32_t least = source.active.Of(*best);
+  uint32_t active = source.active.Of(*other);
   if (active < least) {
     best = other;
     least = active;
   }
   for (uint32_t i = 2; i < choice_count_; ++i) {
     other = source.hosts[DrawBelow(random, n)];
-    active = other->active();
+    active = source.active.Of(*other);
     if (active < least) {
       best = other;
       least = active;
@@ -74,11 +74,11 @@ const model::Host* LeastRequest::PickOfChoices(const HostSource& source,
 const model::Host* LeastRequest::PickByFullScan(const HostSource& source,
                                                 base::Random& random) const {
   const model::Host* best = source.hosts[0];
-  uint32_t least = best->active();
+  uint32_t least = source.active.Of(*best);
   uint32_t ties = 1;
   for (uint32_t i = 1; i < source.size(); ++i) {
     const model::Host* host = source.hosts[i];
-    const uint32_t active = host->active();
+    const uint32_t active = source.active.Of(*host);
     if (active > least) continue;
     if (active < least) {
       least = active;
@@ -102,11 +102,15 @@ const model::Host* LeastRequest::Pick(const HostSource& source,
   }
   if (state.wrr) return source.hosts[state.wrr->Pick()];
   if (source.size() == 1) return source.hosts[0];
-  if (source.size() >= kLookAheadFrom && choice_count_ == 2 && !full_scan_) {
-    const LookAhead::Pair pair = state.ahead.Next(source, random, 2);
+  if (source.size() >= kNearFrom && choice_count_ == 2 && !full_scan_) {
+    const LookAhead::Pair pair =
+        source.size() < kFarFrom
+            ? state.ahead.NearPair(source, random)
+            : state.ahead.Far(source, random, 2, context.stripe);
     const model::Host* first = source.hosts[pair[0]];
     const model::Host* second = source.hosts[pair[1]];
-    return second->active() < first->active() ? second : first;
+    return source.active.Of(*second) < source.active.Of(*first) ? second
+                                                                : first;
   }
   return full_scan_ ? PickByFullScan(source, random)
                     : PickOfChoices(source, random);
@@ -121,7 +125,8 @@ const model::Host* LeastRequest::PickStateless(
   }
   uint32_t best = source.DrawWeighted(random);
   const uint32_t other = source.DrawWeighted(random);
-  if (source.hosts[other]->active() < source.hosts[best]->active()) {
+  if (source.active.Of(*source.hosts[other]) <
+      source.active.Of(*source.hosts[best])) {
     best = other;
   }
   return source.hosts[best];

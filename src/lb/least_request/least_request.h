@@ -16,7 +16,6 @@ class LeastRequest final : public HostPolicy {
  public:
   explicit LeastRequest(const model::LoadBalancing& config);
 
-  bool needs_active() const override { return true; }
   void Prepare(const HostSource& source, uint64_t seed, int64_t now_ns,
                SourceState* state) const override;
   const model::Host* Pick(const HostSource& source, SourceState& state,

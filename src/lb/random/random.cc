@@ -5,8 +5,8 @@ namespace meshlib::lb {
 const model::Host* RandomPolicy::Pick(const HostSource& source,
                                       SourceState& state, base::Random& random,
                                       const PickContext& context) const {
-  if (source.size() >= kLookAheadFrom) {
-    return source.hosts[state.ahead.Next(source, random, 1)[0]];
+  if (source.size() >= kFarFrom) {
+    return source.hosts[state.ahead.Far(source, random, 1, context.stripe)[0]];
   }
   return PickStateless(source, random, context);
 }

@@ -4,7 +4,6 @@
 #include <vector>
 
 namespace meshlib::lb {
-
 double RoundRobin::Weight(const HostSource& source, uint32_t index,
                           int64_t now_ns) const {
   const double weight = source.weight(index);
@@ -44,9 +43,11 @@ const model::Host* RoundRobin::Pick(const HostSource& source,
   }
   const uint32_t index = state.next;
   state.next = index + 1 == source.size() ? 0 : index + 1;
-  if (source.size() >= kLookAheadFrom && index + 4 < source.size()) {
-    PrefetchHost(*source.hosts[index + 4]);
-    PrefetchState(*source.hosts[index + 2]);
+  if (source.size() >= kFarFrom && index + 4 < source.size()) {
+    __builtin_prefetch(source.hosts[index + 4]);
+    const model::Host& soon = *source.hosts[index + 2];
+    __builtin_prefetch(&soon.state());
+    source.active.PrefetchIn(context.stripe, soon);
   }
   return source.hosts[index];
 }
