@@ -121,11 +121,6 @@ bool Succeeded(const Outcome& outcome) {
          outcome.http_status < 400 && outcome.grpc_status.value_or(0) == 0;
 }
 
-absl::Duration MillisecondsOf(uint64_t value) {
-  constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
-  return absl::Milliseconds(static_cast<int64_t>(std::min(value, kMost)));
-}
-
 }  // namespace
 
 ParsedRetryOn ParseRetryOn(std::string_view text) {
@@ -337,24 +332,6 @@ bool IsGrpcRequest(const Request& request) {
   return header != nullptr && header->value.substr(0, kGrpc.size()) == kGrpc &&
          (header->value.size() == kGrpc.size() ||
           header->value[kGrpc.size()] == '+');
-}
-
-TimeoutOverrides TimeoutsOfHeaders(const Request& request) {
-  TimeoutOverrides out;
-  const auto timeout =
-      NumberOfHeader(request.headers, "x-envoy-upstream-rq-timeout-ms");
-  if (timeout.has_value()) out.timeout = MillisecondsOf(*timeout);
-  const auto per_try =
-      NumberOfHeader(request.headers, "x-envoy-upstream-rq-per-try-timeout-ms");
-  if (per_try.has_value()) out.per_try_timeout = MillisecondsOf(*per_try);
-  return out;
-}
-
-absl::Duration EffectivePerTryTimeout(absl::Duration per_try_timeout,
-                                      absl::Duration timeout) {
-  const bool useless =
-      timeout != absl::ZeroDuration() && per_try_timeout >= timeout;
-  return useless ? absl::ZeroDuration() : per_try_timeout;
 }
 
 }  // namespace meshlib::resilience

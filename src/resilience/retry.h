@@ -104,20 +104,6 @@ class CompiledRetryPolicy {
 // begins with application/grpc+.
 bool IsGrpcRequest(const Request& request);
 
-// Timeouts that a trusted caller asked for, in whole milliseconds.
-struct TimeoutOverrides {
-  std::optional<absl::Duration> timeout;          // 0: none
-  std::optional<absl::Duration> per_try_timeout;  // 0: none
-};
-
-// x-envoy-upstream-rq-timeout-ms and x-envoy-upstream-rq-per-try-timeout-ms.
-TimeoutOverrides TimeoutsOfHeaders(const Request& request);
-
-// The per-try timeout that counts beside the whole request's: one that is not
-// shorter is none (0), as in Envoy.
-absl::Duration EffectivePerTryTimeout(absl::Duration per_try_timeout,
-                                      absl::Duration timeout);
-
 }  // namespace meshlib::resilience
 
 #endif  // MESHLIB_RESILIENCE_RETRY_H_

@@ -433,24 +433,5 @@ TEST(Start, BadHeadersChangeNothing) {
   }
 }
 
-TEST(TimeoutsOfHeaders, AreMilliseconds) {
-  const std::vector<Header> headers = {
-      {"X-Envoy-Upstream-Rq-Timeout-Ms", "1500"},
-      {"x-envoy-upstream-rq-per-try-timeout-ms", "250"}};
-  const TimeoutOverrides got = TimeoutsOfHeaders(WithHeaders(headers));
-  EXPECT_EQ(got.timeout, absl::Milliseconds(1500));
-  EXPECT_EQ(got.per_try_timeout, absl::Milliseconds(250));
-  const std::vector<Header> bad = {{"x-envoy-upstream-rq-timeout-ms", "1s"}};
-  EXPECT_FALSE(TimeoutsOfHeaders(WithHeaders(bad)).timeout.has_value());
-}
-
-TEST(EffectivePerTryTimeout, IsNoneIfItIsNotShorterThanTheRequests) {
-  const auto s = [](int n) { return absl::Seconds(n); };
-  EXPECT_EQ(EffectivePerTryTimeout(s(1), s(3)), s(1));
-  EXPECT_EQ(EffectivePerTryTimeout(s(3), s(3)), s(0));
-  EXPECT_EQ(EffectivePerTryTimeout(s(4), s(3)), s(0));
-  EXPECT_EQ(EffectivePerTryTimeout(s(4), s(0)), s(4));
-}
-
 }  // namespace
 }  // namespace meshlib::resilience

@@ -149,6 +149,51 @@ TEST(Timeouts, HeadersWinAndAPerTryTimeoutMustBeShorter) {
             absl::Milliseconds(300));
 }
 
+TEST(Timeouts, ReadHeadersAsMillisecondsAndIgnoreBadOnes) {
+  model::RouteAction action;
+  action.timeout = absl::Seconds(3);
+  model::RetryPolicy retry;
+  retry.per_try_timeout = absl::Seconds(1);
+  struct Case {
+    const char* value;
+    absl::Duration want;
+  } const kCases[] = {
+      {"1500", absl::Milliseconds(1500)},
+      {"0", absl::InfiniteDuration()},
+      {"1s", absl::Seconds(3)},
+      {"-1", absl::Seconds(3)},
+      {"", absl::Seconds(3)},
+  };
+  for (const Case& c : kCases) {
+    const Header header = {"X-Envoy-Upstream-Rq-Timeout-Ms", c.value};
+    Request request;
+    request.headers = {&header, 1};
+    EXPECT_EQ(TimeoutsFor(request, action, &retry).request, c.want) << c.value;
+    EXPECT_EQ(TimeoutsFor(request, action, &retry).per_try, absl::Seconds(1));
+  }
+}
+
+TEST(Timeouts, APerTryTimeoutCountsOnlyIfItIsTheShorter) {
+  struct Case {
+    int per_try;
+    int request;  // 0: none
+    absl::Duration want;
+  } const kCases[] = {
+      {1, 3, absl::Seconds(1)},
+      {3, 3, absl::InfiniteDuration()},
+      {4, 3, absl::InfiniteDuration()},
+      {4, 0, absl::Seconds(4)},
+  };
+  for (const Case& c : kCases) {
+    model::RouteAction action;
+    action.timeout = absl::Seconds(c.request);
+    model::RetryPolicy retry;
+    retry.per_try_timeout = absl::Seconds(c.per_try);
+    EXPECT_EQ(TimeoutsFor({}, action, &retry).per_try, c.want)
+        << c.per_try << " of " << c.request;
+  }
+}
+
 TEST(Timeouts, ParsesGrpcTimeouts) {
   EXPECT_EQ(ParseGrpcTimeout("1H"), absl::Hours(1));
   EXPECT_EQ(ParseGrpcTimeout("2M"), absl::Minutes(2));
