@@ -8,6 +8,7 @@
 
 #include "absl/strings/numbers.h"
 #include "base/strings.h"
+#include "model/headers.h"
 
 namespace meshlib::model {
 namespace {
@@ -108,10 +109,8 @@ bool CompiledHeaderMatcher::Matches(const Request& request) const {
     case Source::kScheme:
       return MatchesValue(NonEmpty(request.scheme));
     case Source::kHost:
-      for (const Header& header : request.headers) {
-        if (base::EqualsIgnoreCase(header.name, name_)) {
-          return MatchesHeaders(request.headers);
-        }
+      if (FindHeader(request.headers, name_) != nullptr) {
+        return MatchesHeaders(request.headers);
       }
       return MatchesValue(NonEmpty(request.authority));
     case Source::kStatus:
@@ -138,7 +137,7 @@ bool CompiledHeaderMatcher::MatchesHeaders(
   size_t count = 0;
   size_t length = 0;
   for (size_t i = 0; i < headers.size(); ++i) {
-    if (!base::EqualsIgnoreCase(headers[i].name, name_)) continue;
+    if (!SameHeaderName(headers[i].name, name_)) continue;
     if (found == nullptr) {
       found = &headers[i];
       first = i;
@@ -163,7 +162,7 @@ bool CompiledHeaderMatcher::MatchesJoined(absl::Span<const Header> headers,
   }
   char* end = text;
   for (size_t i = first; i < headers.size(); ++i) {
-    if (!base::EqualsIgnoreCase(headers[i].name, name_)) continue;
+    if (!SameHeaderName(headers[i].name, name_)) continue;
     if (i != first) *end++ = ',';
     end = std::copy(headers[i].value.begin(), headers[i].value.end(), end);
   }

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "absl/strings/numbers.h"
-#include "base/strings.h"
+#include "model/headers.h"
 
 namespace meshlib::resilience {
 namespace {
@@ -56,28 +55,9 @@ uint32_t ConditionOfGrpcStatus(int status) {
 
 bool IsGatewayError(int status) { return status >= 502 && status <= 504; }
 
-const Header* FindHeader(absl::Span<const Header> headers,
-                         std::string_view name) {
-  for (const Header& header : headers) {
-    if (base::EqualsIgnoreCase(header.name, name)) return &header;
-  }
-  return nullptr;
-}
-
-std::optional<uint64_t> NumberOfHeader(absl::Span<const Header> headers,
-                                       std::string_view name) {
-  const Header* header = FindHeader(headers, name);
-  uint64_t value = 0;
-  if (header == nullptr ||
-      !absl::SimpleAtoi(base::ToAbsl(header->value), &value)) {
-    return std::nullopt;
-  }
-  return value;
-}
-
 uint32_t ConditionsOfHeader(const Request& request, std::string_view name,
                             uint32_t allowed) {
-  const Header* header = FindHeader(request.headers, name);
+  const Header* header = model::FindHeader(request.headers, name);
   return header == nullptr ? 0 : ParseRetryOn(header->value).bits & allowed;
 }
 
@@ -170,7 +150,7 @@ RetryState CompiledRetryPolicy::Start(const Request& request,
   state.retry_on = retry_on_;
   state.retries_remaining = num_retries_;
   state.backoff = backoff_;
-  state.grpc = IsGrpcRequest(request);
+  state.grpc = model::IsGrpc(request);
   if (honor_request_headers) {
     state.retry_on |=
         ConditionsOfHeader(request, "x-envoy-retry-on", kHttpConditions);
@@ -184,7 +164,8 @@ RetryState CompiledRetryPolicy::Start(const Request& request,
     state.retry_on = 0;
   }
   if (honor_request_headers && state.retry_on != 0) {
-    const auto retries = NumberOfHeader(request.headers, "x-envoy-max-retries");
+    const auto retries =
+        model::NumberOfHeader(request.headers, "x-envoy-max-retries");
     if (retries.has_value()) {
       state.retries_remaining =
           static_cast<uint32_t>(std::min<uint64_t>(*retries, UINT32_MAX));
@@ -216,14 +197,16 @@ bool CompiledRetryPolicy::IsTooEarly(const Outcome& outcome,
                                      uint32_t on) const {
   return outcome.kind == Outcome::Kind::kResponse &&
          outcome.http_status == 425 && NamesStatus(425, on) &&
-         FindHeader(outcome.response_headers, "x-envoy-ratelimited") == nullptr;
+         model::FindHeader(outcome.response_headers, "x-envoy-ratelimited") ==
+             nullptr;
 }
 
 bool CompiledRetryPolicy::MatchesResponse(const Outcome& outcome,
                                           uint32_t on) const {
   // The header says that a rate limit was reached, and by that alone it is
   // decided.
-  if (FindHeader(outcome.response_headers, "x-envoy-ratelimited") != nullptr) {
+  if (model::FindHeader(outcome.response_headers, "x-envoy-ratelimited") !=
+      nullptr) {
     return (on & model::kRetryOnEnvoyRateLimited) != 0;
   }
   const int status = outcome.http_status;
@@ -310,7 +293,7 @@ RetryDecision CompiledRetryPolicy::Decide(const Outcome& outcome,
 std::optional<absl::Duration> CompiledRetryPolicy::ResetInterval(
     absl::Span<const Header> response_headers, absl::Time now) const {
   for (const model::ResetHeader& header : reset_headers_) {
-    auto seconds = NumberOfHeader(response_headers, header.name);
+    auto seconds = model::NumberOfHeader(response_headers, header.name);
     if (!seconds.has_value()) continue;
     if (header.format == model::ResetHeader::Format::kUnixTimestamp) {
       const uint64_t today =
@@ -324,14 +307,6 @@ std::optional<absl::Duration> CompiledRetryPolicy::ResetInterval(
     if (interval <= reset_max_interval_) return interval;
   }
   return std::nullopt;
-}
-
-bool IsGrpcRequest(const Request& request) {
-  constexpr std::string_view kGrpc = "application/grpc";
-  const Header* header = FindHeader(request.headers, "content-type");
-  return header != nullptr && header->value.substr(0, kGrpc.size()) == kGrpc &&
-         (header->value.size() == kGrpc.size() ||
-          header->value[kGrpc.size()] == '+');
 }
 
 }  // namespace meshlib::resilience

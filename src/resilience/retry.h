@@ -100,10 +100,6 @@ class CompiledRetryPolicy {
   absl::Duration reset_max_interval_ = absl::ZeroDuration();
 };
 
-// Whether a request is a gRPC call: its content-type is application/grpc, or
-// begins with application/grpc+.
-bool IsGrpcRequest(const Request& request);
-
 }  // namespace meshlib::resilience
 
 #endif  // MESHLIB_RESILIENCE_RETRY_H_

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/headers.h"
+
 namespace meshlib::routing {
 namespace {
 
@@ -17,7 +19,7 @@ const std::string* ExactValue(const CompiledRoute& route,
         header.string.kind == model::StringMatcher::Kind::kExact &&
         !header.invert_match && !header.string.ignore_case &&
         !header.string.value.empty() &&
-        base::EqualsIgnoreCase(header.name, name)) {
+        model::SameHeaderName(header.name, name)) {
       return &header.string.value;
     }
   }

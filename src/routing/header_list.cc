@@ -3,22 +3,21 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/strings.h"
+#include "model/headers.h"
 
 namespace meshlib::routing {
 
 std::optional<std::string_view> HeaderList::First(std::string_view name) const {
-  for (const Header& header : headers_) {
-    if (base::EqualsIgnoreCase(header.name, name)) return header.value;
-  }
-  return std::nullopt;
+  const Header* header = model::FindHeader(headers_, name);
+  if (header == nullptr) return std::nullopt;
+  return header->value;
 }
 
 void HeaderList::Remove(std::string_view name) {
   headers_.erase(std::remove_if(headers_.begin(), headers_.end(),
                                 [name](const Header& header) {
-                                  return base::EqualsIgnoreCase(header.name,
-                                                                name);
+                                  return model::SameHeaderName(header.name,
+                                                               name);
                                 }),
                  headers_.end());
 }
@@ -30,7 +29,7 @@ void HeaderList::Add(std::string_view name, std::string value) {
 
 void HeaderList::Set(std::string_view name, std::string value) {
   const auto same = [name](const Header& header) {
-    return base::EqualsIgnoreCase(header.name, name);
+    return model::SameHeaderName(header.name, name);
   };
   const auto first = std::find_if(headers_.begin(), headers_.end(), same);
   if (first == headers_.end()) return Add(name, std::move(value));

@@ -1,5 +1,9 @@
 #include "routing/request_fields.h"
 
+#include <algorithm>
+
+#include "base/strings.h"
+
 namespace meshlib::routing {
 namespace {
 
@@ -75,7 +79,7 @@ std::optional<std::string_view> QueryParameter(std::string_view path_and_query,
 std::optional<std::string_view> Cookie(const Request& request,
                                        std::string_view name) {
   for (const Header& header : request.headers) {
-    if (!SameName(header.name, "cookie")) continue;
+    if (!model::SameHeaderName(header.name, "cookie")) continue;
     const std::optional<std::string_view> value = CookieIn(header.value, name);
     if (value.has_value()) return value;
   }
@@ -85,29 +89,23 @@ std::optional<std::string_view> Cookie(const Request& request,
 std::optional<std::string_view> FirstHeader(const Request& request,
                                             std::string_view name,
                                             size_t* count) {
-  std::optional<std::string_view> found;
-  size_t values = 0;
+  const Header* first = nullptr;
   if (!name.empty() && name.front() != ':') {
-    for (const Header& header : request.headers) {
-      if (!SameName(header.name, name)) continue;
-      if (values++ == 0) found = header.value;
-      if (count == nullptr) break;
-    }
+    first = model::FindHeader(request.headers, name);
   }
-  if (!found.has_value()) {
-    found = PseudoHeader(request, name);
-    values = found.has_value() ? 1 : 0;
+  if (first == nullptr) {
+    const auto pseudo = PseudoHeader(request, name);
+    if (count != nullptr) *count = pseudo.has_value() ? 1 : 0;
+    return pseudo;
   }
-  if (count != nullptr) *count = values;
-  return found;
-}
-
-bool IsGrpc(const Request& request) {
-  constexpr std::string_view kGrpc = "application/grpc";
-  const std::optional<std::string_view> type =
-      FirstHeader(request, "content-type");
-  return type.has_value() && type->substr(0, kGrpc.size()) == kGrpc &&
-         (type->size() == kGrpc.size() || (*type)[kGrpc.size()] == '+');
+  if (count != nullptr) {
+    const Header* end = request.headers.data() + request.headers.size();
+    *count = static_cast<size_t>(
+        std::count_if(first, end, [name](const Header& header) {
+          return model::SameHeaderName(header.name, name);
+        }));
+  }
+  return first->value;
 }
 
 bool IsConnect(const Request& request) {

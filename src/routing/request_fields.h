@@ -5,8 +5,8 @@
 #include <optional>
 #include <string_view>
 
-#include "base/strings.h"
 #include "meshlib/request.h"
+#include "model/headers.h"
 
 namespace meshlib::routing {
 
@@ -32,21 +32,13 @@ std::optional<std::string_view> FirstHeader(const Request& request,
                                             std::string_view name,
                                             size_t* count = nullptr);
 
-// Header names are mostly of different lengths, or alike in every byte.
-inline bool SameName(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && (a == b || base::EqualsIgnoreCase(a, b));
-}
-
 // Calls visit(value) for each value of an ordinary header, in order.
 template <typename Visit>
 void ForEachHeader(const Request& request, std::string_view name, Visit visit) {
   for (const Header& header : request.headers) {
-    if (SameName(header.name, name)) visit(header.value);
+    if (model::SameHeaderName(header.name, name)) visit(header.value);
   }
 }
-
-// content-type is application/grpc or application/grpc+something.
-bool IsGrpc(const Request& request);
 
 // CONNECT, or an upgrade to connect-udp.
 bool IsConnect(const Request& request);

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
+#include "model/headers.h"
 #include "routing/match_reason.h"
 #include "routing/request_fields.h"
 
@@ -122,7 +123,7 @@ bool RouteMatcher::ConditionsHold(const Request& request,
                                   uint64_t random) const {
   if (unconditional_) return true;
   if (!FractionHolds(random)) return false;
-  if (config_.grpc && !IsGrpc(request)) return false;
+  if (config_.grpc && !model::IsGrpc(request)) return false;
   for (const model::CompiledHeaderMatcher& header : headers_) {
     if (!header.Matches(request)) return false;
   }
@@ -173,7 +174,7 @@ std::optional<std::string> RouteMatcher::WhyNotConditions(
                         " is not below ", fraction_->numerator, " of ",
                         fraction_->denominator);
   }
-  if (config_.grpc && !IsGrpc(request)) {
+  if (config_.grpc && !model::IsGrpc(request)) {
     return absl::StrCat("header content-type: want application/grpc, ",
                         DescribeValue(FirstHeader(request, "content-type")));
   }

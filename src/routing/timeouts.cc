@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "base/strings.h"
+#include "model/headers.h"
 #include "routing/request_fields.h"
 
 namespace meshlib::routing {
@@ -44,7 +45,7 @@ absl::Duration MinusOffset(absl::Duration timeout,
 
 absl::Duration RequestTimeout(const Request& request,
                               const model::RouteAction& action) {
-  const bool grpc = IsGrpc(request);
+  const bool grpc = model::IsGrpc(request);
   if (grpc && action.max_grpc_timeout.has_value() &&
       !action.max_stream_duration.has_value()) {
     const absl::Duration own = MinusOffset(

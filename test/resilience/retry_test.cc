@@ -186,24 +186,6 @@ TEST(RetryConditions, AResponseThatHasBegunIsNeverRetried) {
   }
 }
 
-TEST(IsGrpcRequest, LooksAtTheContentType) {
-  struct Case {
-    const char* type;
-    bool want;
-  } const kCases[] = {
-      {"application/grpc", true},      {"application/grpc+proto", true},
-      {"application/grpc-web", false}, {"application/json", false},
-      {"application/grp", false},      {"", false},
-  };
-  for (const Case& c : kCases) {
-    const std::vector<Header> headers = {{"content-type", c.type}};
-    Request request;
-    request.headers = headers;
-    EXPECT_EQ(IsGrpcRequest(request), c.want) << c.type;
-  }
-  EXPECT_FALSE(IsGrpcRequest(Request{}));
-}
-
 TEST(ParseRetryOn, TakesEveryNameAndTellsOfUnknownOnes) {
   const ParsedRetryOn parsed = ParseRetryOn(" 5xx, connect-failure ,,reset");
   EXPECT_EQ(parsed.bits, model::kRetryOn5xx | model::kRetryOnConnectFailure |
