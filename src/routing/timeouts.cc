@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
-#include "absl/strings/numbers.h"
-#include "base/strings.h"
 #include "model/headers.h"
 #include "routing/request_fields.h"
 
@@ -28,12 +27,11 @@ std::optional<absl::Duration> GrpcTimeout(const Request& request) {
 
 std::optional<absl::Duration> Milliseconds(const Request& request,
                                            std::string_view name) {
-  const std::optional<std::string_view> text = FirstHeader(request, name);
-  uint32_t number = 0;
-  if (!text.has_value() || !absl::SimpleAtoi(base::ToAbsl(*text), &number)) {
-    return std::nullopt;
-  }
-  return absl::Milliseconds(number);
+  const std::optional<uint64_t> number =
+      model::NumberOfHeader(request.headers, name);
+  if (!number.has_value()) return std::nullopt;
+  constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
+  return absl::Milliseconds(static_cast<int64_t>(std::min(*number, kMost)));
 }
 
 // An offset that would leave nothing is not applied.

@@ -160,6 +160,8 @@ TEST(Timeouts, ReadHeadersAsMillisecondsAndIgnoreBadOnes) {
   } const kCases[] = {
       {"1500", absl::Milliseconds(1500)},
       {"0", absl::InfiniteDuration()},
+      {"5000000000", absl::Seconds(5000000)},
+      {"18446744073709551615", absl::Milliseconds(INT64_MAX)},
       {"1s", absl::Seconds(3)},
       {"-1", absl::Seconds(3)},
       {"", absl::Seconds(3)},
