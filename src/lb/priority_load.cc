@@ -116,40 +116,6 @@ std::vector<PriorityLoad> ComputePriorityLoads(
   return loads;
 }
 
-bool ExcludeTriedPriorities(
-    const std::vector<PriorityLoad>& loads,
-    const std::array<uint64_t, (kMaxPriorities + 63) / 64>& tried,
-    PriorityLoadOverride* adjusted) {
-  const auto excluded = [&tried](size_t p) {
-    return (tried[p / 64] >> (p % 64) & 1) != 0;
-  };
-  const size_t n = std::min(loads.size(), kMaxPriorities);
-  uint64_t sum = 0;
-  for (size_t p = 0; p < n; ++p) {
-    if (!excluded(p)) sum += loads[p].health + loads[p].degraded;
-  }
-  const uint32_t total = static_cast<uint32_t>(std::min<uint64_t>(sum, 100));
-  if (total == 0) return false;
-  adjusted->priorities = static_cast<uint32_t>(n);
-  adjusted->healthy.fill(0);
-  adjusted->degraded.fill(0);
-  uint32_t rest = 100;
-  const auto give = [&](uint32_t availability, uint8_t* load) {
-    const uint32_t share = std::min(rest, availability * 100 / total);
-    *load = static_cast<uint8_t>(*load + share);
-    rest -= share;
-  };
-  while (rest != 0) {  // again for what rounding left
-    for (size_t p = 0; p < n; ++p) {
-      if (!excluded(p)) give(loads[p].health, &adjusted->healthy[p]);
-    }
-    for (size_t p = 0; p < n; ++p) {
-      if (!excluded(p)) give(loads[p].degraded, &adjusted->degraded[p]);
-    }
-  }
-  return true;
-}
-
 uint32_t TruncatedPercent(double percent) {
   if (std::isnan(percent) || percent <= 0) return 0;
   if (percent >= 100) return 100;

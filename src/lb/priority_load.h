@@ -64,15 +64,6 @@ struct PriorityLoadOverride {
   std::array<uint8_t, kMaxPriorities> degraded;
 };
 
-// Envoy's previous_priorities: the load of the priorities in `tried` (bit p
-// of word p / 64) goes to the others by their availability. False if no other
-// is available: then forget what was tried and ask again, or use the
-// cluster's own loads.
-bool ExcludeTriedPriorities(
-    const std::vector<PriorityLoad>& loads,
-    const std::array<uint64_t, (kMaxPriorities + 63) / 64>& tried,
-    PriorityLoadOverride* adjusted);
-
 // A percentage of configuration as the integer that Envoy makes of it.
 uint32_t TruncatedPercent(double percent);
 

@@ -154,21 +154,6 @@ TEST(PriorityLoad, AlwaysSumsTo100) {
   }
 }
 
-TEST(PriorityLoad, GivesTheLoadOfTriedPrioritiesToTheOthers) {
-  const auto loads = ComputePriorityLoads(Counts({{100}, {50}, {0, 10}}), {});
-  PriorityLoadOverride adjusted;
-  ASSERT_TRUE(ExcludeTriedPriorities(loads, {1, 0, 0}, &adjusted));
-  EXPECT_EQ(adjusted.priorities, 3u);
-  EXPECT_EQ(adjusted.healthy[0], 0);
-  // 70 and 14 available: 83, 16, and what rounding leaves to the first.
-  EXPECT_EQ(adjusted.healthy[1], 84);
-  EXPECT_EQ(adjusted.degraded[2], 16);
-  ASSERT_TRUE(ExcludeTriedPriorities(loads, {3, 0, 0}, &adjusted));
-  EXPECT_EQ(adjusted.healthy[1], 0);
-  EXPECT_EQ(adjusted.degraded[2], 100);
-  EXPECT_FALSE(ExcludeTriedPriorities(loads, {7, 0, 0}, &adjusted));
-}
-
 TEST(PriorityLoad, TruncatesPercentagesAsEnvoyDoes) {
   EXPECT_EQ(TruncatedPercent(50), 50u);
   EXPECT_EQ(TruncatedPercent(49.9), 49u);

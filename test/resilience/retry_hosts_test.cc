@@ -149,6 +149,19 @@ TEST(PreviousPriorities, SpreadsByAvailabilityAndRoundsToTheFirst) {
   const Loads mixed = Adjust(1, {0}, {100, 20, 0}, {0, 60, 0});
   EXPECT_EQ(mixed.healthy, (Load{0, 25, 0}));
   EXPECT_EQ(mixed.degraded, (Load{0, 75, 0}));
+  // 70 and 14 of 84: 83 and 16; one is left over.
+  const Loads uneven = Adjust(1, {0}, {100, 70, 0}, {0, 0, 14});
+  EXPECT_EQ(uneven.healthy, (Load{0, 84, 0}));
+  EXPECT_EQ(uneven.degraded, (Load{0, 0, 16}));
+}
+
+TEST(PreviousPriorities, DegradedHostsTakeAllIfNoOthersAreLeft) {
+  const Loads got = Adjust(1, {0, 1}, {100, 70, 0}, {0, 0, 14});
+  EXPECT_EQ(got.healthy, (Load{0, 0, 0}));
+  EXPECT_EQ(got.degraded, (Load{0, 0, 100}));
+  // All were tried: all count again.
+  EXPECT_EQ(Adjust(1, {0, 1, 2}, {100, 70, 0}, {0, 0, 14}).healthy,
+            (Load{100, 0, 0}));
 }
 
 TEST(PreviousPriorities, StartsOverWhenNoPriorityIsLeft) {
