@@ -6,10 +6,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/endpoints.h"
+
 namespace meshlib::lb {
 
-// Priorities go from 0 to 128 (ClusterLoadAssignment's validation).
-inline constexpr size_t kMaxPriorities = 129;
+using model::kMaxPriorities;
 
 // What counts of one priority's hosts.
 struct PriorityCounts {

@@ -1,6 +1,7 @@
 #ifndef MESHLIB_MODEL_ENDPOINTS_H_
 #define MESHLIB_MODEL_ENDPOINTS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,6 +12,9 @@
 #include "model/metadata.h"
 
 namespace meshlib::model {
+
+// Priorities go from 0 to 128 (ClusterLoadAssignment's validation).
+inline constexpr size_t kMaxPriorities = 129;
 
 // envoy.config.core.v3.HealthStatus, with its numbers.
 enum class HealthStatus : uint8_t {

@@ -4,13 +4,14 @@
 #include <bitset>
 #include <string_view>
 
+#include "model/endpoints.h"
+
 namespace meshlib::resilience {
 namespace {
 
 constexpr std::string_view kLbFilter = "envoy.lb";
-constexpr size_t kMaxPriorities = 128;  // Envoy's own limit
 
-using Excluded = std::bitset<kMaxPriorities>;
+using Excluded = std::bitset<model::kMaxPriorities>;
 
 bool IsCanary(const model::Host& host) {
   if (host.metadata() == nullptr) return false;
@@ -80,7 +81,9 @@ bool PreviousPrioritiesLoad(uint32_t update_frequency,
                             absl::Span<const uint32_t> degraded,
                             absl::Span<uint32_t> healthy_load,
                             absl::Span<uint32_t> degraded_load) {
-  if (update_frequency == 0 || healthy.size() > kMaxPriorities) return false;
+  if (update_frequency == 0 || healthy.size() > model::kMaxPriorities) {
+    return false;
+  }
   Excluded excluded;
   uint32_t total = 0;
   size_t since_reset = 0;  // attempts since all counted again

@@ -50,7 +50,8 @@ class HostPredicate {
 // and `degraded` are each priority's availability in percent, at most 100,
 // as the priority load computes it (health_p, degraded_p). Writes the loads
 // and returns true, or returns false where the usual loads are to be used.
-// All four spans have one entry a priority, at most 128. Pure.
+// All four spans have one entry a priority, at most model::kMaxPriorities.
+// Pure.
 bool PreviousPrioritiesLoad(uint32_t update_frequency,
                             absl::Span<const uint32_t> attempted,
                             absl::Span<const uint32_t> healthy,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "model/endpoints.h"
 #include "model/host.h"
 
 namespace meshlib::resilience {
@@ -174,6 +175,18 @@ TEST(PreviousPriorities, StartsOverWhenNoPriorityIsLeft) {
 
 TEST(PreviousPriorities, WithNobodyAvailableTheUsualLoadsHold) {
   EXPECT_FALSE(Adjust(1, {0}, {0, 0}, {0, 0}).adjusted);
+}
+
+TEST(PreviousPriorities, KnowsEveryPriorityThatAClusterMayHave) {
+  const Load available(model::kMaxPriorities, 100);
+  const Load none(model::kMaxPriorities, 0);
+  Load all_but_last;
+  for (uint32_t i = 0; i + 1 < model::kMaxPriorities; ++i) {
+    all_but_last.push_back(i);
+  }
+  const Loads got = Adjust(1, all_but_last, available, none);
+  ASSERT_TRUE(got.adjusted);
+  EXPECT_EQ(got.healthy.back(), 100u);
 }
 
 TEST(PreviousPriorities, IgnoresPrioritiesThatAreGone) {
