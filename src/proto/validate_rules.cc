@@ -54,81 +54,54 @@ Scalar Text(std::string_view text) {
   return value;
 }
 
-// The value of a singular scalar field. Text is borrowed from the message, or
-// from *scratch.
-Scalar ReadField(const Message& message, const ScalarReader& reader,
-                 std::string* scratch) {
-  const Reflection& r = *reader.reflection;
-  const FieldDescriptor* f = reader.field;
-  Scalar value;
-  value.type = reader.type;
-  value.enumeration = reader.enumeration;
-  switch (reader.cpp_type) {
-    case FieldDescriptor::CPPTYPE_INT32:
-      value.integer = r.GetInt32(message, f);
-      break;
-    case FieldDescriptor::CPPTYPE_INT64:
-      value.integer = r.GetInt64(message, f);
-      break;
-    case FieldDescriptor::CPPTYPE_UINT32:
-      value.integer = r.GetUInt32(message, f);
-      break;
-    case FieldDescriptor::CPPTYPE_UINT64:
-      value.integer = static_cast<int64_t>(r.GetUInt64(message, f));
-      break;
-    case FieldDescriptor::CPPTYPE_DOUBLE:
-      value.real = r.GetDouble(message, f);
-      break;
-    case FieldDescriptor::CPPTYPE_FLOAT:
-      value.real = r.GetFloat(message, f);
-      break;
-    case FieldDescriptor::CPPTYPE_BOOL:
-      value.integer = r.GetBool(message, f);
-      break;
-    case FieldDescriptor::CPPTYPE_ENUM:
-      value.integer = r.GetEnumValue(message, f);
-      break;
-    default:  // CPPTYPE_STRING; messages are not read here
-      value.text = r.GetStringReference(message, f, scratch);
-  }
-  return value;
-}
+// The `item` of a field that is no list.
+constexpr int kSingular = -1;
 
-// The same for item `i` of a list.
-Scalar ReadItem(const Message& message, const ScalarReader& reader, int i,
-                std::string* scratch) {
+// The value of a scalar field, or of one item of a list of them. Text is
+// borrowed from the message, or from *scratch.
+Scalar ReadScalar(const Message& message, const ScalarReader& reader, int item,
+                  std::string* scratch) {
   const Reflection& r = *reader.reflection;
   const FieldDescriptor* f = reader.field;
+  const auto get = [&](auto singular, auto repeated) {
+    return item == kSingular ? (r.*singular)(message, f)
+                             : (r.*repeated)(message, f, item);
+  };
   Scalar value;
   value.type = reader.type;
   value.enumeration = reader.enumeration;
   switch (reader.cpp_type) {
     case FieldDescriptor::CPPTYPE_INT32:
-      value.integer = r.GetRepeatedInt32(message, f, i);
+      value.integer = get(&Reflection::GetInt32, &Reflection::GetRepeatedInt32);
       break;
     case FieldDescriptor::CPPTYPE_INT64:
-      value.integer = r.GetRepeatedInt64(message, f, i);
+      value.integer = get(&Reflection::GetInt64, &Reflection::GetRepeatedInt64);
       break;
     case FieldDescriptor::CPPTYPE_UINT32:
-      value.integer = r.GetRepeatedUInt32(message, f, i);
+      value.integer =
+          get(&Reflection::GetUInt32, &Reflection::GetRepeatedUInt32);
       break;
     case FieldDescriptor::CPPTYPE_UINT64:
-      value.integer = static_cast<int64_t>(r.GetRepeatedUInt64(message, f, i));
+      value.integer = static_cast<int64_t>(
+          get(&Reflection::GetUInt64, &Reflection::GetRepeatedUInt64));
       break;
     case FieldDescriptor::CPPTYPE_DOUBLE:
-      value.real = r.GetRepeatedDouble(message, f, i);
+      value.real = get(&Reflection::GetDouble, &Reflection::GetRepeatedDouble);
       break;
     case FieldDescriptor::CPPTYPE_FLOAT:
-      value.real = r.GetRepeatedFloat(message, f, i);
+      value.real = get(&Reflection::GetFloat, &Reflection::GetRepeatedFloat);
       break;
     case FieldDescriptor::CPPTYPE_BOOL:
-      value.integer = r.GetRepeatedBool(message, f, i);
+      value.integer = get(&Reflection::GetBool, &Reflection::GetRepeatedBool);
       break;
     case FieldDescriptor::CPPTYPE_ENUM:
-      value.integer = r.GetRepeatedEnumValue(message, f, i);
+      value.integer =
+          get(&Reflection::GetEnumValue, &Reflection::GetRepeatedEnumValue);
       break;
     default:  // CPPTYPE_STRING; messages are not read here
-      value.text = r.GetRepeatedStringReference(message, f, i, scratch);
+      value.text = item == kSingular ? r.GetStringReference(message, f, scratch)
+                                     : r.GetRepeatedStringReference(
+                                           message, f, item, scratch);
   }
   return value;
 }
@@ -146,6 +119,7 @@ class Walker {
                      const FieldPlan& plan);
   void CheckList(const Message& message, const Reflection& reflection,
                  const FieldPlan& plan);
+  void CheckCount(const FieldPlan& plan, int64_t count);
   void CheckUnique(const Message& message, const FieldPlan& plan);
   void CheckMap(const Message& message, const FieldPlan& plan);
   void CheckMapValue(const FieldPlan& plan, const MapEntry& entry);
@@ -216,7 +190,8 @@ void Walker::CheckSingular(const Message& message, const Reflection& reflection,
     if (plan.has_presence && !reflection.HasField(message, &field)) return;
     PathStack::Scope scope(path_, field);
     std::string scratch;
-    return Check(*plan.rules, ReadField(message, plan.reader, &scratch), field);
+    return Check(*plan.rules,
+                 ReadScalar(message, plan.reader, kSingular, &scratch), field);
   }
   const Message& value = reflection.GetMessage(message, &field);
   const bool is_set = &value != plan.unset;
@@ -258,7 +233,7 @@ void Walker::CheckSubMessage(const Message& value, const FieldPlan& plan,
     case ValueType::kWrapper: {
       if (!check) break;
       std::string scratch;
-      Check(*rules, ReadField(value, plan.reader, &scratch), field);
+      Check(*rules, ReadScalar(value, plan.reader, kSingular, &scratch), field);
       break;
     }
     case ValueType::kScalar:
@@ -288,19 +263,13 @@ void Walker::CheckList(const Message& message, const Reflection& reflection,
                        const FieldPlan& plan) {
   const FieldDescriptor& field = *plan.field;
   const int size = reflection.FieldSize(message, &field);
-  const RuleSet* items = nullptr;
-  if (plan.rules != nullptr) {
-    PathStack::Scope scope(path_, field);
-    plan.rules->CheckCount(size, [&](const std::string& text) {
-      Report(std::string(field.name()).append(": ").append(text));
-    });
-    items = plan.rules->items();
-  }
+  CheckCount(plan, size);
+  const RuleSet* items = plan.rules != nullptr ? plan.rules->items() : nullptr;
   if (plan.type == ValueType::kScalar) {
     for (int i = 0; items != nullptr && i < size; ++i) {
       PathStack::Scope scope(path_, field, i);
       std::string scratch;
-      Check(*items, ReadItem(message, plan.reader, i, &scratch), field);
+      Check(*items, ReadScalar(message, plan.reader, i, &scratch), field);
     }
     if (plan.rules->unique()) CheckUnique(message, plan);
     return;
@@ -317,7 +286,7 @@ void Walker::CheckUnique(const Message& message, const FieldPlan& plan) {
   const int size = plan.reader.reflection->FieldSize(message, plan.field);
   for (int i = 0; i < size; ++i) {
     std::string scratch;
-    const Scalar value = ReadItem(message, plan.reader, i, &scratch);
+    const Scalar value = ReadScalar(message, plan.reader, i, &scratch);
     const bool is_text =
         value.type == Scalar::Type::kText || value.type == Scalar::Type::kBytes;
     if (seen.insert(is_text ? std::string(value.text) : ToText(value)).second) {
@@ -342,10 +311,15 @@ void Walker::CheckMap(const Message& message, const FieldPlan& plan) {
     }
     CheckMapValue(plan, entry);
   });
+  CheckCount(plan, count);
+}
+
+// Of a list's items or a map's entries.
+void Walker::CheckCount(const FieldPlan& plan, int64_t count) {
   if (plan.rules == nullptr) return;
-  PathStack::Scope scope(path_, field);
+  PathStack::Scope scope(path_, *plan.field);
   plan.rules->CheckCount(count, [&](const std::string& text) {
-    Report(std::string(field.name()).append(": ").append(text));
+    Report(std::string(plan.field->name()).append(": ").append(text));
   });
 }
 
