@@ -4,8 +4,13 @@ namespace meshlib::xds {
 
 void EventBuffer::Push(Kind kind, ScalarStyle style, Position at,
                        std::string_view text) {
-  events_.push_back({kind, style, at, text_.size(), text.size()});
+  Append({kind, style, at, text_.size(), text.size()});
   text_.append(text);
+}
+
+void EventBuffer::Append(Event event) {
+  events_.push_back(event);
+  depth_ += Step(event.kind);
 }
 
 void EventBuffer::BeginMap(Position at) {
@@ -39,7 +44,7 @@ size_t EventBuffer::TextBytes(size_t begin, size_t end) const {
 
 void EventBuffer::Repeat(size_t begin, size_t end) {
   events_.reserve(events_.size() + (end - begin));
-  for (size_t i = begin; i < end; ++i) events_.push_back(events_[i]);
+  for (size_t i = begin; i < end; ++i) Append(events_[i]);
 }
 
 void EventBuffer::Replay(size_t begin, size_t end, EventSink& sink) const {
@@ -72,8 +77,7 @@ std::string_view EventBuffer::FindScalar(std::string_view name) const {
   int depth = 0;
   for (size_t i = 0; i + 1 < events_.size(); ++i) {
     const Event& event = events_[i];
-    if (event.kind == Kind::kMap || event.kind == Kind::kList) ++depth;
-    if (event.kind == Kind::kEnd) --depth;
+    depth += Step(event.kind);
     if (depth == 1 && event.kind == Kind::kKey && Text(event) == name &&
         events_[i + 1].kind == Kind::kScalar) {
       return Text(events_[i + 1]);
@@ -84,6 +88,7 @@ std::string_view EventBuffer::FindScalar(std::string_view name) const {
 
 void EventBuffer::Clear() {
   events_.clear();
+  depth_ = 0;
   text_.clear();
 }
 

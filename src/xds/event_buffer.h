@@ -26,6 +26,7 @@ class EventBuffer : public EventSink {
   void Null(Position at) override;
 
   size_t size() const { return events_.size(); }
+  int depth() const { return depth_; }  // of maps and lists still open
   // Bytes of text in the events [begin, end).
   size_t TextBytes(size_t begin, size_t end) const;
 
@@ -54,13 +55,21 @@ class EventBuffer : public EventSink {
     size_t length;
   };
 
+  // How an event changes the depth.
+  static int Step(Kind kind) {
+    if (kind == Kind::kEnd) return -1;
+    return kind == Kind::kMap || kind == Kind::kList ? 1 : 0;
+  }
+
   void Push(Kind kind, ScalarStyle style, Position at, std::string_view text);
+  void Append(Event event);
   std::string_view Text(const Event& event) const {
     return std::string_view(text_).substr(event.offset, event.length);
   }
 
   std::vector<Event> events_;
   std::string text_;
+  int depth_ = 0;
 };
 
 }  // namespace meshlib::xds

@@ -101,7 +101,6 @@ void Loader::Documents::BeginDocument(Position at) {
   skip_value_ = false;
   skip_depth_ = 0;
   buffer_.Clear();
-  buffer_depth_ = 0;
   has_node_ = false;
   looks_like_resource_ = false;
   envelope_keys_.clear();
@@ -168,28 +167,37 @@ void Loader::Documents::Undecided() {
   BuildBootstrap();
 }
 
-void Loader::Documents::BeginMap(Position at) {
-  if (empty_) at_ = at;
+bool Loader::Documents::IsFirst(Position at) {
+  if (!empty_) return false;
   empty_ = false;
+  at_ = at;
+  return true;
+}
+
+template <typename Event>
+bool Loader::Documents::IsOurs(const Event& event) {
   switch (form_) {
     case Form::kUnknown:
-      ++buffer_depth_;
-      buffer_.BeginMap(at);
+      event(buffer_);
       if (buffer_.size() > kMaxUndecided) Undecided();
-      return;
-    case Form::kBuilding:
-      builder_.BeginMap(at);
-      return AfterBuilder();
+      return false;
     case Form::kPassedOver:
-      return;
+      return false;
     case Form::kEnvelope:
     case Form::kLegacy:
+      if (builder_.idle()) return true;
+      break;
+    case Form::kBuilding:
       break;
   }
-  if (!builder_.idle()) {
-    builder_.BeginMap(at);
-    return AfterBuilder();
-  }
+  event(builder_);
+  if (builder_.idle() && root_ != Root::kNone) RootDone();
+  return false;
+}
+
+void Loader::Documents::BeginMap(Position at) {
+  IsFirst(at);
+  if (!IsOurs([&](EventSink& sink) { sink.BeginMap(at); })) return;
   if (skip_depth_ > 0 || skip_value_) {
     skip_value_ = false;
     ++skip_depth_;
@@ -199,32 +207,11 @@ void Loader::Documents::BeginMap(Position at) {
 }
 
 void Loader::Documents::BeginList(Position at) {
-  const bool outermost = empty_;
-  if (empty_) at_ = at;
-  empty_ = false;
-  switch (form_) {
-    case Form::kUnknown:
-      if (outermost) {
-        builder_.ExpectResources("");
-        form_ = Form::kBuilding;
-        builder_.BeginList(at);
-        return;
-      }
-      ++buffer_depth_;
-      return buffer_.BeginList(at);
-    case Form::kBuilding:
-      builder_.BeginList(at);
-      return AfterBuilder();
-    case Form::kPassedOver:
-      return;
-    case Form::kEnvelope:
-    case Form::kLegacy:
-      break;
+  if (IsFirst(at)) {
+    builder_.ExpectResources("");
+    form_ = Form::kBuilding;
   }
-  if (!builder_.idle()) {
-    builder_.BeginList(at);
-    return AfterBuilder();
-  }
+  if (!IsOurs([&](EventSink& sink) { sink.BeginList(at); })) return;
   if (!skip_value_ && skip_depth_ == 0) {
     Error(at, "envoy", "got a list, want a map");
   }
@@ -233,44 +220,20 @@ void Loader::Documents::BeginList(Position at) {
 }
 
 void Loader::Documents::End() {
-  switch (form_) {
-    case Form::kUnknown:
-      buffer_.End();
-      if (--buffer_depth_ == 0) Undecided();
-      return;
-    case Form::kBuilding:
-      builder_.End();
-      return AfterBuilder();
-    case Form::kPassedOver:
-      return;
-    case Form::kEnvelope:
-    case Form::kLegacy:
-      break;
+  if (IsOurs([](EventSink& sink) { sink.End(); })) {
+    skip_depth_ > 0 ? --skip_depth_ : --depth_;
+  } else if (form_ == Form::kUnknown && buffer_.depth() == 0) {
+    Undecided();
   }
-  if (!builder_.idle()) {
-    builder_.End();
-    return AfterBuilder();
-  }
-  skip_depth_ > 0 ? --skip_depth_ : --depth_;
 }
 
 void Loader::Documents::Key(Position at, std::string_view name) {
-  switch (form_) {
-    case Form::kUnknown:
-      buffer_.Key(at, name);
-      if (buffer_depth_ == 1) Decide(name);
-      return;
-    case Form::kBuilding:
-      return builder_.Key(at, name);
-    case Form::kPassedOver:
-      return;
-    case Form::kEnvelope:
-    case Form::kLegacy:
-      break;
+  if (IsOurs([&](EventSink& sink) { sink.Key(at, name); })) {
+    if (skip_depth_ > 0) return;
+    form_ == Form::kEnvelope ? EnvelopeKey(at, name) : LegacyKey(at, name);
+  } else if (form_ == Form::kUnknown && buffer_.depth() == 1) {
+    Decide(name);
   }
-  if (!builder_.idle()) return builder_.Key(at, name);
-  if (skip_depth_ > 0) return;
-  form_ == Form::kEnvelope ? EnvelopeKey(at, name) : LegacyKey(at, name);
 }
 
 void Loader::Documents::EnvelopeKey(Position at, std::string_view name) {
@@ -317,30 +280,13 @@ void Loader::Documents::LegacyKey(Position at, std::string_view name) {
 
 void Loader::Documents::Scalar(Position at, ScalarStyle style,
                                std::string_view text) {
-  const bool outermost = empty_;
-  empty_ = false;
-  switch (form_) {
-    case Form::kUnknown:
-      if (outermost) {
-        form_ = Form::kPassedOver;
-        return Error(at, "",
-                     absl::StrCat("got ", Show({style, text}),
-                                  ", want a map or a list of resources"));
-      }
-      return buffer_.Scalar(at, style, text);
-    case Form::kBuilding:
-      builder_.Scalar(at, style, text);
-      return AfterBuilder();
-    case Form::kPassedOver:
-      return;
-    case Form::kEnvelope:
-    case Form::kLegacy:
-      break;
+  if (IsFirst(at)) {
+    form_ = Form::kPassedOver;
+    return Error(at, "",
+                 absl::StrCat("got ", Show({style, text}),
+                              ", want a map or a list of resources"));
   }
-  if (!builder_.idle()) {
-    builder_.Scalar(at, style, text);
-    return AfterBuilder();
-  }
+  if (!IsOurs([&](EventSink& sink) { sink.Scalar(at, style, text); })) return;
   if (skip_depth_ == 0 && !skip_value_) {
     Error(at, "envoy",
           absl::StrCat("got ", Show({style, text}), ", want a map"));
@@ -349,29 +295,9 @@ void Loader::Documents::Scalar(Position at, ScalarStyle style,
 }
 
 void Loader::Documents::Null(Position at) {
-  switch (form_) {
-    case Form::kUnknown:
-      // An empty document, as after the last "---", is none.
-      if (!empty_) buffer_.Null(at);
-      return;
-    case Form::kBuilding:
-      builder_.Null(at);
-      return AfterBuilder();
-    case Form::kPassedOver:
-      return;
-    case Form::kEnvelope:
-    case Form::kLegacy:
-      break;
-  }
-  if (!builder_.idle()) {
-    builder_.Null(at);
-    return AfterBuilder();
-  }
+  if (empty_) return;  // as after the last "---": no document at all
+  if (!IsOurs([&](EventSink& sink) { sink.Null(at); })) return;
   skip_value_ = false;
-}
-
-void Loader::Documents::AfterBuilder() {
-  if (builder_.idle() && root_ != Root::kNone) RootDone();
 }
 
 void Loader::Documents::RootDone() {

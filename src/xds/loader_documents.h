@@ -57,14 +57,19 @@ class Loader::Documents : public DocumentSink, public ConfigBuilder::Receiver {
     int line = 0;
   };
 
+  // Whether the event at `at` opens the document's content.
+  bool IsFirst(Position at);
+  // Hands an event, event(sink), to the buffer or the builder if the form
+  // wants it there. True if it wants neither: the event is of a map that this
+  // class reads itself.
+  template <typename Event>
+  bool IsOurs(const Event& event);
   void Decide(std::string_view key);
   void Become(Form form);
   void BuildBootstrap();
   void BuildGrpc();
   void EnvelopeKey(Position at, std::string_view name);
   void LegacyKey(Position at, std::string_view name);
-  // After each event that went to the builder.
-  void AfterBuilder();
   void RootDone();
   void Undecided();
   void CheckListener(const google::protobuf::Message& message,
@@ -93,7 +98,6 @@ class Loader::Documents : public DocumentSink, public ConfigBuilder::Receiver {
   bool skip_value_ = false;
   int skip_depth_ = 0;
   EventBuffer buffer_;
-  int buffer_depth_ = 0;
   bool has_node_ = false;
   bool looks_like_resource_ = false;
   absl::flat_hash_set<std::string> envelope_keys_;
