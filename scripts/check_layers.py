@@ -10,10 +10,10 @@ of Abseil headers and each other, and name no type of any other library.
     scripts/check_layers.py --self-test  plant bad edges; each must be found
 """
 
-import pathlib
 import re
 import sys
-import tempfile
+
+import checks
 
 LEVELS = (
     ("base", "proto"),
@@ -182,40 +182,5 @@ PLANTED = (
 )
 
 
-def self_test():
-    failed = 0
-    for name, text, expected in PLANTED:
-        with tempfile.TemporaryDirectory() as folder:
-            root = pathlib.Path(folder)
-            for part in ("src", "include/meshlib"):
-                (root / part).mkdir(parents=True)
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
-            found = check(root)
-        good = (len(found) == 1 and expected in found[0]) if expected else \
-            not found
-        if not good:
-            failed += 1
-            print(f"self-test: {name}: want {expected or 'no problem'!r}, "
-                  f"got {found}")
-    print(f"self-test: {len(PLANTED) - failed} of {len(PLANTED)} passed")
-    return failed
-
-
-def main(arguments):
-    if arguments == ["--self-test"]:
-        return 1 if self_test() else 0
-    if len(arguments) > 1 or (arguments and arguments[0].startswith("-")):
-        print(__doc__, file=sys.stderr)
-        return 2
-    root = pathlib.Path(arguments[0] if arguments else
-                        pathlib.Path(__file__).parent.parent).resolve()
-    problems = check(root)
-    for problem in problems:
-        print(problem)
-    print(f"layers: {len(problems)} problems")
-    return 1 if problems else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(checks.main("layers", __doc__, sys.argv[1:], check, PLANTED))

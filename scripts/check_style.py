@@ -11,10 +11,10 @@ a tab, a mutable global or a call that ends the process in the library.
 Generated files are left out.
 """
 
-import pathlib
 import re
 import sys
-import tempfile
+
+import checks
 
 FOLDERS = ("src", "include", "test", "benchmarks", "examples")
 MAX_COLUMNS = 80
@@ -131,21 +131,30 @@ def generated(lines):
                for line in lines[:5])
 
 
-def check(root, long=False):
-    problems, reports = [], []
+def texts(root):
+    """The path and the lines of every file that is checked."""
     for absolute in sources(root):
         lines = absolute.read_text().splitlines()
-        path = absolute.relative_to(root)
-        if generated(lines):
-            continue
+        if not generated(lines):
+            yield absolute.relative_to(root), lines
+
+
+def check(root):
+    problems = []
+    for path, lines in texts(root):
         if len(lines) > MAX_LINES:
             problems.append(f"{path}: {len(lines)} lines, want {MAX_LINES}")
         if path.suffix == ".h":
             problems += check_guard(path, lines)
         problems += check_lines(path, lines)
-        if long:
-            reports += long_functions(path, lines)
-    return problems, reports
+    return problems
+
+
+def check_and_list_long(root):
+    for path, lines in texts(root):
+        for function in long_functions(path, lines):
+            print(f"long function: {function}")
+    return check(root)
 
 
 GUARD = "#ifndef MESHLIB_{0}_H_\n#define MESHLIB_{0}_H_\n{1}\n#endif\n"
@@ -175,41 +184,12 @@ PLANTED = (
 )
 
 
-def self_test():
-    failed = 0
-    for name, text, expected in PLANTED:
-        with tempfile.TemporaryDirectory() as folder:
-            root = pathlib.Path(folder)
-            (root / name).parent.mkdir(parents=True)
-            (root / name).write_text(text)
-            found = check(root)[0]
-        good = (len(found) == 1 and expected in found[0]) if expected else \
-            not found
-        if not good:
-            failed += 1
-            print(f"self-test: {name}: want {expected or 'no problem'!r}, "
-                  f"got {found}")
-    print(f"self-test: {len(PLANTED) - failed} of {len(PLANTED)} passed")
-    return failed
-
-
 def main(arguments):
-    if arguments == ["--self-test"]:
-        return 1 if self_test() else 0
-    long = "--long" in arguments
-    rest = [a for a in arguments if a != "--long"]
-    if len(rest) > 1 or (rest and rest[0].startswith("-")):
-        print(__doc__, file=sys.stderr)
-        return 2
-    root = pathlib.Path(rest[0] if rest else
-                        pathlib.Path(__file__).parent.parent).resolve()
-    problems, reports = check(root, long)
-    for report in reports:
-        print(f"long function: {report}")
-    for problem in problems:
-        print(problem)
-    print(f"style: {len(problems)} problems")
-    return 1 if problems else 0
+    if "--long" in arguments:
+        arguments = [a for a in arguments if a != "--long"]
+        return checks.main("style", __doc__, arguments, check_and_list_long,
+                           PLANTED)
+    return checks.main("style", __doc__, arguments, check, PLANTED)
 
 
 if __name__ == "__main__":
