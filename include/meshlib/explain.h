@@ -17,7 +17,7 @@ struct MESHLIB_EXPORT Explanation {
   // looked at.
   struct Rejected {
     std::string virtual_host;
-    std::string route;  // its name, or "route[3]"
+    std::string route;  // its name, or "#4" for a nameless fifth
     std::string reason;
   };
   // One entry a priority level, in order.
