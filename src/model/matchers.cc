@@ -1,7 +1,5 @@
 #include "model/matchers.h"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -9,21 +7,10 @@
 #include "absl/strings/numbers.h"
 #include "base/strings.h"
 #include "model/headers.h"
+#include "model/regex.h"
 
 namespace meshlib::model {
 namespace {
-
-re2::StringPiece ToRe2(std::string_view text) {
-  return re2::StringPiece(text.data(), text.size());
-}
-
-std::shared_ptr<const re2::RE2> CompileRegex(const std::string& pattern) {
-  re2::RE2::Options options(re2::RE2::Quiet);
-  // As Envoy: "." is one byte, and any bytes are a text.
-  options.set_encoding(re2::RE2::Options::EncodingLatin1);
-  auto regex = std::make_shared<const re2::RE2>(ToRe2(pattern), options);
-  return regex->ok() ? regex : nullptr;
-}
 
 // `lower` is in lower case already.
 bool SameFolded(std::string_view text, std::string_view lower) {
@@ -72,7 +59,7 @@ bool CompiledStringMatcher::Matches(std::string_view text) const {
       return ignore_case_ ? ContainsFolded(text, value_)
                           : text.find(value_) != std::string_view::npos;
     case StringMatcher::Kind::kRegex:
-      return regex_ != nullptr && re2::RE2::FullMatch(ToRe2(text), *regex_);
+      return regex_->ok() && MatchesWhole(*regex_, text);
   }
   return false;
 }

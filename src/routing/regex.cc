@@ -1,21 +1,16 @@
 #include "routing/regex.h"
 
-#include <re2/re2.h>
-
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
+#include "model/regex.h"
 
 namespace meshlib::routing {
 
 absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
-  re2::RE2::Options options(re2::RE2::Quiet);
-  // As Envoy: "." is one byte, and any bytes are a text.
-  options.set_encoding(re2::RE2::Options::EncodingLatin1);
-  auto regex = std::make_shared<const re2::RE2>(
-      re2::StringPiece(pattern.data(), pattern.size()), options);
+  std::shared_ptr<const re2::RE2> regex = model::CompileRegex(pattern);
   if (!regex->ok()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "regex \"", base::Excerpt(pattern), "\": ", regex->error()));
@@ -24,8 +19,7 @@ absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
 }
 
 bool Regex::Matches(std::string_view text) const {
-  return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()),
-                             *regex_);
+  return model::MatchesWhole(*regex_, text);
 }
 
 absl::StatusOr<RegexReplacer> RegexReplacer::Compile(
