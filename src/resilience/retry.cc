@@ -4,33 +4,10 @@
 #include <limits>
 
 #include "model/headers.h"
+#include "model/retry_on.h"
 
 namespace meshlib::resilience {
 namespace {
-
-struct Condition {
-  std::string_view name;
-  uint32_t bit;
-};
-
-constexpr Condition kConditions[] = {
-    {"5xx", model::kRetryOn5xx},
-    {"gateway-error", model::kRetryOnGatewayError},
-    {"reset", model::kRetryOnReset},
-    {"reset-before-request", model::kRetryOnResetBeforeRequest},
-    {"connect-failure", model::kRetryOnConnectFailure},
-    {"envoy-ratelimited", model::kRetryOnEnvoyRateLimited},
-    {"retriable-4xx", model::kRetryOnRetriable4xx},
-    {"refused-stream", model::kRetryOnRefusedStream},
-    {"retriable-status-codes", model::kRetryOnRetriableStatusCodes},
-    {"retriable-headers", model::kRetryOnRetriableHeaders},
-    {"http3-post-connect-failure", model::kRetryOnHttp3PostConnectFailure},
-    {"cancelled", model::kRetryOnGrpcCancelled},
-    {"deadline-exceeded", model::kRetryOnGrpcDeadlineExceeded},
-    {"internal", model::kRetryOnGrpcInternal},
-    {"resource-exhausted", model::kRetryOnGrpcResourceExhausted},
-    {"unavailable", model::kRetryOnGrpcUnavailable},
-};
 
 constexpr uint32_t kHttpConditions = 0xffffu;
 constexpr uint32_t kGrpcConditions = ~kHttpConditions;
@@ -105,23 +82,11 @@ bool Succeeded(const Outcome& outcome) {
 
 ParsedRetryOn ParseRetryOn(std::string_view text) {
   ParsedRetryOn out;
-  while (!text.empty()) {
-    const size_t comma = text.find(',');
-    std::string_view name = text.substr(0, comma);
-    text = comma == std::string_view::npos ? std::string_view()
-                                           : text.substr(comma + 1);
-    constexpr std::string_view kBlank = " \t\r\n\f\v";
-    const size_t first = name.find_first_not_of(kBlank);
-    if (first == std::string_view::npos) continue;
-    name = name.substr(first, name.find_last_not_of(kBlank) - first + 1);
-    const auto* found =
-        std::find_if(std::begin(kConditions), std::end(kConditions),
-                     [&](const Condition& c) { return c.name == name; });
-    if (found == std::end(kConditions)) {
-      out.all_known = false;
-    } else {
-      out.bits |= found->bit;
-    }
+  for (std::string_view name = model::CutRetryOnName(text); !name.empty();
+       name = model::CutRetryOnName(text)) {
+    const uint32_t bit = model::RetryOnBit(name);
+    if (bit == 0) out.all_known = false;
+    out.bits |= bit;
   }
   return out;
 }

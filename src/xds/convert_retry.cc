@@ -9,6 +9,7 @@
 #include "meshlib/xds/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config.pb.h"
 #include "meshlib/xds/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "meshlib/xds/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.pb.h"
+#include "model/retry_on.h"
 #include "xds/convert_values.h"
 
 namespace meshlib::xds {
@@ -21,41 +22,12 @@ using retry::host::omit_host_metadata::v3::OmitHostMetadataConfig;
 using retry::host::previous_hosts::v3::PreviousHostsPredicate;
 using retry::priority::previous_priorities::v3::PreviousPrioritiesConfig;
 
-constexpr std::pair<std::string_view, uint32_t> kConditions[] = {
-    {"5xx", model::kRetryOn5xx},
-    {"gateway-error", model::kRetryOnGatewayError},
-    {"reset", model::kRetryOnReset},
-    {"reset-before-request", model::kRetryOnResetBeforeRequest},
-    {"connect-failure", model::kRetryOnConnectFailure},
-    {"retriable-4xx", model::kRetryOnRetriable4xx},
-    {"refused-stream", model::kRetryOnRefusedStream},
-    {"retriable-status-codes", model::kRetryOnRetriableStatusCodes},
-    {"retriable-headers", model::kRetryOnRetriableHeaders},
-    {"envoy-ratelimited", model::kRetryOnEnvoyRateLimited},
-    {"http3-post-connect-failure", model::kRetryOnHttp3PostConnectFailure},
-    {"cancelled", model::kRetryOnGrpcCancelled},
-    {"deadline-exceeded", model::kRetryOnGrpcDeadlineExceeded},
-    {"internal", model::kRetryOnGrpcInternal},
-    {"resource-exhausted", model::kRetryOnGrpcResourceExhausted},
-    {"unavailable", model::kRetryOnGrpcUnavailable},
-};
-
-std::string_view Trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 // Names that are not known are passed over, as Envoy does.
 uint32_t ConvertRetryOn(std::string_view text, FieldErrors& errors) {
   uint32_t bits = 0;
-  while (!text.empty()) {
-    const size_t comma = text.find(',');
-    const std::string_view name = Trimmed(text.substr(0, comma));
-    text = comma == std::string_view::npos ? std::string_view{}
-                                           : text.substr(comma + 1);
-    if (name.empty()) continue;
-    const uint32_t bit = RetryOnBit(name);
+  for (std::string_view name = model::CutRetryOnName(text); !name.empty();
+       name = model::CutRetryOnName(text)) {
+    const uint32_t bit = model::RetryOnBit(name);
     if (bit == 0) {
       errors.WarningAt(
           "retry_on",
@@ -196,13 +168,6 @@ void ConvertSelectionAttempts(const route::RetryPolicy& in, FieldErrors& errors,
 }
 
 }  // namespace
-
-uint32_t RetryOnBit(std::string_view name) {
-  for (const auto& [condition, bit] : kConditions) {
-    if (condition == name) return bit;
-  }
-  return 0;
-}
 
 model::RetryPolicy ConvertRetryPolicy(const route::RetryPolicy& in,
                                       const RouteContext& context) {

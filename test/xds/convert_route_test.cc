@@ -91,18 +91,6 @@ TEST(ConvertRoute, RetryPolicyKeepsEverything) {
   EXPECT_EQ(r.rate_limited->max_interval, absl::Seconds(300));
 }
 
-TEST(ConvertRoute, EveryRetryConditionOfEnvoyIsKnown) {
-  for (const char* name :
-       {"5xx", "gateway-error", "reset", "reset-before-request",
-        "connect-failure", "envoy-ratelimited", "retriable-4xx",
-        "refused-stream", "retriable-status-codes", "retriable-headers",
-        "http3-post-connect-failure", "cancelled", "deadline-exceeded",
-        "internal", "resource-exhausted", "unavailable"}) {
-    EXPECT_NE(RetryOnBit(name), 0u) << name;
-  }
-  EXPECT_EQ(RetryOnBit("5XX"), 0u);
-}
-
 TEST(ConvertRoute, WeightedClustersSumTheirWeights) {
   const model::Route route = LoadedRoute(
       "{match: {prefix: /}, route: {weighted_clusters: {clusters: [{name: a, "
