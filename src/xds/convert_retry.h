@@ -14,6 +14,19 @@ model::RetryPolicy ConvertRetryPolicy(
 model::HedgePolicy ConvertHedgePolicy(
     const envoy::config::route::v3::HedgePolicy& in, FieldErrors& errors);
 
+// The two of a virtual host or of a route's action.
+template <typename In, typename Out>
+void ConvertRetryAndHedge(const In& in, const RouteContext& context, Out& out) {
+  if (in.has_retry_policy()) {
+    ScopedField scope(context.errors, "retry_policy");
+    out.retry_policy = ConvertRetryPolicy(in.retry_policy(), context);
+  }
+  if (in.has_hedge_policy()) {
+    ScopedField scope(context.errors, "hedge_policy");
+    out.hedge_policy = ConvertHedgePolicy(in.hedge_policy(), context.errors);
+  }
+}
+
 }  // namespace meshlib::xds
 
 #endif  // MESHLIB_XDS_CONVERT_RETRY_H_

@@ -227,14 +227,7 @@ void ConvertVirtualHostPolicies(const route::VirtualHost& in,
                                 const RouteContext& context,
                                 model::VirtualHost& out) {
   FieldErrors& errors = context.errors;
-  if (in.has_retry_policy()) {
-    ScopedField scope(errors, "retry_policy");
-    out.retry_policy = ConvertRetryPolicy(in.retry_policy(), context);
-  }
-  if (in.has_hedge_policy()) {
-    ScopedField scope(errors, "hedge_policy");
-    out.hedge_policy = ConvertHedgePolicy(in.hedge_policy(), errors);
-  }
+  ConvertRetryAndHedge(in, context, out);
   // Without routes nobody inherits the policies, and Envoy does not look.
   RouteContext mirrors = context;
   mirrors.validate_clusters = context.validate_clusters && in.routes_size() > 0;

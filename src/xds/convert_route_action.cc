@@ -276,14 +276,7 @@ void NoteUnsupported(const route::RouteAction& in, FieldErrors& errors) {
 void ConvertPolicies(const route::RouteAction& in, const RouteContext& context,
                      model::RouteAction& out) {
   FieldErrors& errors = context.errors;
-  if (in.has_retry_policy()) {
-    ScopedField scope(errors, "retry_policy");
-    out.retry_policy = ConvertRetryPolicy(in.retry_policy(), context);
-  }
-  if (in.has_hedge_policy()) {
-    ScopedField scope(errors, "hedge_policy");
-    out.hedge_policy = ConvertHedgePolicy(in.hedge_policy(), errors);
-  }
+  ConvertRetryAndHedge(in, context, out);
   out.request_mirror_policies =
       ConvertMirrorPolicies(in.request_mirror_policies(), context);
   out.request_mirror_policies_set = in.request_mirror_policies_size() > 0;
