@@ -2,16 +2,22 @@
 
 namespace meshlib::proto {
 
+void AppendStep(std::string& path, std::string_view field, int index,
+                const std::string_view* key) {
+  if (!path.empty()) path.push_back('.');
+  path.append(field);
+  if (key != nullptr) {
+    path.append("[\"").append(*key).append("\"]");
+  } else if (index >= 0) {
+    path.append("[").append(std::to_string(index)).append("]");
+  }
+}
+
 std::string ToString(const std::vector<PathStep>& steps) {
   std::string out;
   for (const PathStep& step : steps) {
-    if (!out.empty()) out.push_back('.');
-    out.append(step.field);
-    if (step.is_map) {
-      out.append("[\"").append(step.key).append("\"]");
-    } else if (step.index >= 0) {
-      out.append("[").append(std::to_string(step.index)).append("]");
-    }
+    const std::string_view key = step.key;
+    AppendStep(out, step.field, step.index, step.is_map ? &key : nullptr);
   }
   return out;
 }

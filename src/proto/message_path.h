@@ -27,6 +27,11 @@ struct PathStep {
   }
 };
 
+// Adds one step to a path as text: `index` of a list's item (-1: none), `key`
+// of a map's entry (null: none).
+void AppendStep(std::string& path, std::string_view field, int index,
+                const std::string_view* key);
+
 // a.b[2].c["key"].d
 std::string ToString(const std::vector<PathStep>& steps);
 

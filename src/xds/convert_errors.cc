@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "proto/message_path.h"
+
 namespace meshlib::xds {
 
 void FieldErrors::Add(Severity severity, ProblemKind kind,
@@ -45,13 +47,8 @@ void FieldErrors::UnsupportedAt(std::string_view field, std::string message) {
 std::string FieldErrors::path() const {
   std::string out;
   for (const Step& step : steps_) {
-    if (!out.empty()) out.push_back('.');
-    out.append(step.field);
-    if (step.is_map) {
-      out.append("[\"").append(step.key).append("\"]");
-    } else if (step.index >= 0) {
-      out.append("[").append(std::to_string(step.index)).append("]");
-    }
+    proto::AppendStep(out, step.field, step.index,
+                      step.is_map ? &step.key : nullptr);
   }
   return out;
 }
