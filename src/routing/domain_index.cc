@@ -19,7 +19,8 @@ uint32_t Lookup(const absl::flat_hash_map<std::string, uint32_t>& targets,
   return it == targets.end() ? DomainIndex::kNone : it->second;
 }
 
-// The same without folding the case of the key first.
+// The same without folding the case of the key first: for hosts that no stack
+// buffer holds, one comparison per domain.
 uint32_t LookupByScan(const absl::flat_hash_map<std::string, uint32_t>& targets,
                       std::string_view key) {
   for (const auto& [domain, target] : targets) {
@@ -70,43 +71,25 @@ bool DomainIndex::InsertWildcard(std::vector<Wildcards>& groups,
 uint32_t DomainIndex::Find(std::string_view host) const {
   if (exact_.empty() && suffixes_.empty() && prefixes_.empty()) return any_;
   std::array<char, kEverydaySize> lower;
-  if (host.size() > lower.size()) return FindLong(host);
+  if (host.size() > lower.size()) return FindBy(host, LookupByScan);
   std::transform(host.begin(), host.end(), lower.begin(),
                  [](char c) { return base::LowerAscii(c); });
-  return FindLower(std::string_view(lower.data(), host.size()));
+  return FindBy(std::string_view(lower.data(), host.size()), Lookup);
 }
 
-uint32_t DomainIndex::FindLower(std::string_view host) const {
-  const uint32_t exact = Lookup(exact_, host);
+template <typename LookupIn>
+uint32_t DomainIndex::FindBy(std::string_view host, LookupIn lookup) const {
+  const uint32_t exact = lookup(exact_, host);
   if (exact != kNone) return exact;
   for (const Wildcards& group : suffixes_) {
     if (group.size >= host.size()) continue;
     const uint32_t found =
-        Lookup(group.targets, host.substr(host.size() - group.size));
+        lookup(group.targets, host.substr(host.size() - group.size));
     if (found != kNone) return found;
   }
   for (const Wildcards& group : prefixes_) {
     if (group.size >= host.size()) continue;
-    const uint32_t found = Lookup(group.targets, host.substr(0, group.size));
-    if (found != kNone) return found;
-  }
-  return any_;
-}
-
-// For hosts that no stack buffer holds: one comparison per domain.
-uint32_t DomainIndex::FindLong(std::string_view host) const {
-  const uint32_t exact = LookupByScan(exact_, host);
-  if (exact != kNone) return exact;
-  for (const Wildcards& group : suffixes_) {
-    if (group.size >= host.size()) continue;
-    const uint32_t found =
-        LookupByScan(group.targets, host.substr(host.size() - group.size));
-    if (found != kNone) return found;
-  }
-  for (const Wildcards& group : prefixes_) {
-    if (group.size >= host.size()) continue;
-    const uint32_t found =
-        LookupByScan(group.targets, host.substr(0, group.size));
+    const uint32_t found = lookup(group.targets, host.substr(0, group.size));
     if (found != kNone) return found;
   }
   return any_;

@@ -37,8 +37,8 @@ class DomainIndex {
   static bool Insert(Targets& targets, std::string&& key, uint32_t target);
   static bool InsertWildcard(std::vector<Wildcards>& groups, std::string key,
                              uint32_t target);
-  uint32_t FindLower(std::string_view host) const;
-  uint32_t FindLong(std::string_view host) const;
+  template <typename LookupIn>  // lookup(targets, key)
+  uint32_t FindBy(std::string_view host, LookupIn lookup) const;
 
   Targets exact_;
   std::vector<Wildcards> suffixes_;  // longest first
