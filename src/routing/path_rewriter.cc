@@ -26,6 +26,15 @@ std::optional<size_t> MatchedSize(const model::PathMatcher& match) {
 
 }  // namespace
 
+absl::Status PathRewriter::CompileRegex(
+    const std::optional<model::RegexRewrite>& config) {
+  if (!config.has_value()) return absl::OkStatus();
+  absl::StatusOr<RegexReplacer> regex = RegexReplacer::Compile(*config);
+  if (!regex.ok()) return regex.status();
+  regex_ = *std::move(regex);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<PathRewriter> PathRewriter::ForRoute(
     const model::RouteAction& action, const model::PathMatcher& match,
     const UriTemplate* match_template) {
@@ -44,12 +53,8 @@ absl::StatusOr<PathRewriter> PathRewriter::ForRoute(
     return absl::InvalidArgumentError(
         "prefix_rewrite does not go with path_match_policy");
   }
-  if (action.regex_rewrite.has_value()) {
-    absl::StatusOr<RegexReplacer> regex =
-        RegexReplacer::Compile(*action.regex_rewrite);
-    if (!regex.ok()) return regex.status();
-    rewriter.regex_ = *std::move(regex);
-  }
+  const absl::Status compiled = rewriter.CompileRegex(action.regex_rewrite);
+  if (!compiled.ok()) return compiled;
   if (!action.path_rewrite_template.empty()) {
     if (match_template == nullptr) {
       return absl::InvalidArgumentError(
@@ -69,12 +74,8 @@ absl::StatusOr<PathRewriter> PathRewriter::ForRedirect(
   rewriter.prefix_ = action.prefix_rewrite;
   rewriter.matched_size_ = MatchedSize(match);
   rewriter.ignore_empty_ = true;
-  if (action.regex_rewrite.has_value()) {
-    absl::StatusOr<RegexReplacer> regex =
-        RegexReplacer::Compile(*action.regex_rewrite);
-    if (!regex.ok()) return regex.status();
-    rewriter.regex_ = *std::move(regex);
-  }
+  const absl::Status compiled = rewriter.CompileRegex(action.regex_rewrite);
+  if (!compiled.ok()) return compiled;
   return rewriter;
 }
 

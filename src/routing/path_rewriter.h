@@ -38,6 +38,9 @@ class PathRewriter {
   std::optional<std::string> Rewrite(std::string_view path_and_query) const;
 
  private:
+  // Into regex_, if there is one.
+  absl::Status CompileRegex(const std::optional<model::RegexRewrite>& config);
+
   std::string prefix_;
   // How much of the path prefix_ replaces; unset: all of it.
   std::optional<size_t> matched_size_;
