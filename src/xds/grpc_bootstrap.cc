@@ -81,6 +81,7 @@ class Reader {
               std::string& out, bool required = false);
   const Struct* Map(const std::string& path, const Struct& from,
                     std::string_view key);
+  const Struct* AsMap(const std::string& path, const Value& value);
   const ListValue* List(const std::string& path, const Struct& from,
                         std::string_view key);
 
@@ -131,9 +132,12 @@ void Reader::String(const std::string& path, const Struct& from,
 const Struct* Reader::Map(const std::string& path, const Struct& from,
                           std::string_view key) {
   const Value* value = Find(from, key);
-  if (value == nullptr) return nullptr;
-  if (value->has_struct_value()) return &value->struct_value();
-  WrongType(Below(path, key), *value, "a map");
+  return value == nullptr ? nullptr : AsMap(Below(path, key), *value);
+}
+
+const Struct* Reader::AsMap(const std::string& path, const Value& value) {
+  if (value.has_struct_value()) return &value.struct_value();
+  WrongType(path, value, "a map");
   return nullptr;
 }
 
@@ -157,14 +161,11 @@ void Reader::ChannelCreds(const std::string& path, const Struct& from,
   }
   for (int i = 0; i < creds->values_size(); ++i) {
     const std::string at = absl::StrCat(path, ".channel_creds[", i, "]");
-    const Value& value = creds->values(i);
-    if (!value.has_struct_value()) {
-      WrongType(at, value, "a map");
-      continue;
-    }
+    const Struct* fields = AsMap(at, creds->values(i));
+    if (fields == nullptr) continue;
     GrpcBootstrap::Credentials credentials{"", "{}"};
-    String(at, value.struct_value(), "type", credentials.type, true);
-    const Struct* config = Map(at, value.struct_value(), "config");
+    String(at, *fields, "type", credentials.type, true);
+    const Struct* config = Map(at, *fields, "config");
     if (config != nullptr) credentials.config_json = Json(*config);
     out.channel_creds.push_back(std::move(credentials));
   }
@@ -192,12 +193,9 @@ void Reader::Servers(const std::string& path, const Struct& from,
   for (int i = 0; i < servers->values_size(); ++i) {
     const std::string at =
         absl::StrCat(Below(path, "xds_servers"), "[", i, "]");
-    const Value& value = servers->values(i);
-    if (!value.has_struct_value()) {
-      WrongType(at, value, "a map");
-      continue;
-    }
-    Server(at, value.struct_value(), out.emplace_back());
+    const Struct* fields = AsMap(at, servers->values(i));
+    if (fields == nullptr) continue;
+    Server(at, *fields, out.emplace_back());
   }
 }
 
@@ -219,14 +217,12 @@ void Reader::Node(const Struct& from, GrpcBootstrap::Node& out) {
 void Reader::Providers(const Struct& from, GrpcBootstrap& out) {
   for (const auto& [name, value] : from.fields()) {
     const std::string at = Entry("certificate_providers", name);
-    if (!value.has_struct_value()) {
-      WrongType(at, value, "a map");
-      continue;
-    }
+    const Struct* fields = AsMap(at, value);
+    if (fields == nullptr) continue;
     GrpcBootstrap::CertificateProvider provider{name, "", "{}"};
-    NoteUnknown(at, value.struct_value(), {"plugin_name", "config"});
-    String(at, value.struct_value(), "plugin_name", provider.plugin_name, true);
-    const Struct* config = Map(at, value.struct_value(), "config");
+    NoteUnknown(at, *fields, {"plugin_name", "config"});
+    String(at, *fields, "plugin_name", provider.plugin_name, true);
+    const Struct* config = Map(at, *fields, "config");
     if (config != nullptr) provider.config_json = Json(*config);
     out.certificate_providers.push_back(std::move(provider));
   }
@@ -237,24 +233,21 @@ void Reader::Providers(const Struct& from, GrpcBootstrap& out) {
 void Reader::Authorities(const Struct& from, GrpcBootstrap& out) {
   for (const auto& [name, value] : from.fields()) {
     const std::string at = Entry("authorities", name);
-    if (!value.has_struct_value()) {
-      WrongType(at, value, "a map");
-      continue;
-    }
-    const Struct& fields = value.struct_value();
+    const Struct* fields = AsMap(at, value);
+    if (fields == nullptr) continue;
     GrpcBootstrap::Authority authority;
     authority.name = name;
-    NoteUnknown(at, fields,
+    NoteUnknown(at, *fields,
                 {"client_listener_resource_name_template", "xds_servers"});
     std::string& pattern = authority.client_listener_resource_name_template;
-    String(at, fields, "client_listener_resource_name_template", pattern);
+    String(at, *fields, "client_listener_resource_name_template", pattern);
     const std::string prefix = absl::StrCat("xdstp://", name, "/");
     if (!pattern.empty() && pattern.rfind(prefix, 0) != 0) {
       Error(Below(at, "client_listener_resource_name_template"),
             absl::StrCat("got \"", base::Excerpt(pattern),
                          "\", want it to begin with ", prefix));
     }
-    Servers(at, fields, authority.xds_servers);
+    Servers(at, *fields, authority.xds_servers);
     out.authorities.push_back(std::move(authority));
   }
   std::sort(out.authorities.begin(), out.authorities.end(),
