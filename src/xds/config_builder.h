@@ -188,6 +188,9 @@ class ConfigBuilder : public EventSink {
   google::protobuf::Message* SubMessage(const Slot& slot);
   void OpenMap(const Slot& slot, Position at);
   void OpenList(const Slot& slot, Position at);
+  // Whether free-form data may go one level deeper; reports if not, and skips
+  // what was opened.
+  bool MayNest(Position at);
   void OpenStruct(google::protobuf::Struct* fields, Position at, int node);
   void OpenValueList(google::protobuf::ListValue* values, Position at,
                      int node);

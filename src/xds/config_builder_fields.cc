@@ -369,23 +369,21 @@ void ConfigBuilder::OpenList(const Slot& slot, Position at) {
   }
 }
 
+bool ConfigBuilder::MayNest(Position at) {
+  if (Top().struct_depth < kMaxStructDepth) return true;
+  Error(at, absl::StrCat("free-form data nested deeper than ", kMaxStructDepth,
+                         " levels"));
+  skip_depth_ = 1;
+  return false;
+}
+
 void ConfigBuilder::OpenStruct(Struct* fields, Position at, int node) {
-  if (Top().struct_depth >= kMaxStructDepth) {
-    Error(at, absl::StrCat("free-form data nested deeper than ",
-                           kMaxStructDepth, " levels"));
-    skip_depth_ = 1;
-    return;
-  }
+  if (!MayNest(at)) return;
   Push(FrameKind::kStruct, at, node).fields = fields;
 }
 
 void ConfigBuilder::OpenValueList(ListValue* values, Position at, int node) {
-  if (Top().struct_depth >= kMaxStructDepth) {
-    Error(at, absl::StrCat("free-form data nested deeper than ",
-                           kMaxStructDepth, " levels"));
-    skip_depth_ = 1;
-    return;
-  }
+  if (!MayNest(at)) return;
   Push(FrameKind::kValueList, at, node).values = values;
 }
 

@@ -69,22 +69,14 @@ class KeySplitter : public EventSink {
 
   void Scalar(Position at, ScalarStyle style, std::string_view text) override {
     if (Skipped()) return;
-    if (TakesKey()) {
-      levels_.back().wants_key = false;
-      sink_.Key(at, text);
-      return;
-    }
+    if (TakesKey()) return TakeKey(at, text);
     Value();
     sink_.Scalar(at, style, text);
   }
 
   void Null(Position at) override {
     if (Skipped()) return;
-    if (TakesKey()) {
-      levels_.back().wants_key = false;
-      sink_.Key(at, "null");
-      return;
-    }
+    if (TakesKey()) return TakeKey(at, "null");
     Value();
     sink_.Null(at);
   }
@@ -109,6 +101,11 @@ class KeySplitter : public EventSink {
   bool TakesKey() const {
     return !levels_.empty() && levels_.back().is_map &&
            levels_.back().wants_key;
+  }
+
+  void TakeKey(Position at, std::string_view name) {
+    levels_.back().wants_key = false;
+    sink_.Key(at, name);
   }
 
   void Value() {
