@@ -199,6 +199,9 @@ class ConfigBuilder : public EventSink {
   google::protobuf::Value* NextValue(Position at, int& node);
 
   // config_builder_set.cc: scalars
+  // Adds to a list, or sets a field, by the one or the other of Reflection.
+  template <typename Method, typename T>
+  static void Write(const Slot& slot, Method add, Method set, T value);
   void PutScalar(const Slot& slot, Position at, ScalarText scalar);
   bool Put(const Slot& slot, Position at, ScalarText scalar, std::string& why);
   bool PutNumber(const Slot& slot, ScalarText scalar, std::string& why);

@@ -19,6 +19,7 @@ namespace {
 using ::google::protobuf::EnumDescriptor;
 using ::google::protobuf::EnumValueDescriptor;
 using ::google::protobuf::Message;
+using ::google::protobuf::Reflection;
 using ::google::protobuf::Value;
 
 // "unknown value "X" of T (did you mean Y?), want one of A, B, ..."
@@ -77,32 +78,35 @@ void ConfigBuilder::PutScalar(const Slot& slot, Position at,
   if (!Put(slot, at, scalar, why)) Error(at, std::move(why));
 }
 
+template <typename Method, typename T>
+void ConfigBuilder::Write(const Slot& slot, Method add, Method set, T value) {
+  const Reflection* reflection = slot.holder->GetReflection();
+  (reflection->*(slot.how == How::kAdd ? add : set))(
+      slot.holder, slot.entry->field, std::move(value));
+}
+
 bool ConfigBuilder::Put(const Slot& slot, Position at, ScalarText scalar,
                         std::string& why) {
   const FieldEntry& entry = *slot.entry;
-  Message* const holder = slot.holder;
-  const auto* reflection = holder->GetReflection();
-  const bool add = slot.how == How::kAdd;
   switch (entry.kind) {
     case ValueKind::kString: {
       std::string_view text;
       if (!ReadString(scalar, text, why)) return false;
-      add ? reflection->AddString(holder, entry.field, std::string(text))
-          : reflection->SetString(holder, entry.field, std::string(text));
+      Write(slot, &Reflection::AddString, &Reflection::SetString,
+            std::string(text));
       return true;
     }
     case ValueKind::kBytes: {
       std::string bytes;
       if (!ReadBytes(scalar, bytes, why)) return false;
-      add ? reflection->AddString(holder, entry.field, std::move(bytes))
-          : reflection->SetString(holder, entry.field, std::move(bytes));
+      Write(slot, &Reflection::AddString, &Reflection::SetString,
+            std::move(bytes));
       return true;
     }
     case ValueKind::kBool: {
       bool value = false;
       if (!ReadBool(scalar, value, why)) return false;
-      add ? reflection->AddBool(holder, entry.field, value)
-          : reflection->SetBool(holder, entry.field, value);
+      Write(slot, &Reflection::AddBool, &Reflection::SetBool, value);
       return true;
     }
     case ValueKind::kEnum:
@@ -121,10 +125,6 @@ bool ConfigBuilder::Put(const Slot& slot, Position at, ScalarText scalar,
 
 bool ConfigBuilder::PutNumber(const Slot& slot, ScalarText scalar,
                               std::string& why) {
-  Message* const holder = slot.holder;
-  const auto* const field = slot.entry->field;
-  const auto* reflection = holder->GetReflection();
-  const bool add = slot.how == How::kAdd;
   const bool wide = slot.entry->kind == ValueKind::kInt64 ||
                     slot.entry->kind == ValueKind::kUint64;
   switch (slot.entry->kind) {
@@ -138,12 +138,10 @@ bool ConfigBuilder::PutNumber(const Slot& slot, ScalarText scalar,
         return false;
       }
       if (wide) {
-        add ? reflection->AddInt64(holder, field, value)
-            : reflection->SetInt64(holder, field, value);
+        Write(slot, &Reflection::AddInt64, &Reflection::SetInt64, value);
       } else {
-        const auto narrow = static_cast<int32_t>(value);
-        add ? reflection->AddInt32(holder, field, narrow)
-            : reflection->SetInt32(holder, field, narrow);
+        Write(slot, &Reflection::AddInt32, &Reflection::SetInt32,
+              static_cast<int32_t>(value));
       }
       return true;
     }
@@ -154,27 +152,23 @@ bool ConfigBuilder::PutNumber(const Slot& slot, ScalarText scalar,
                                 : std::numeric_limits<uint32_t>::max();
       if (!ReadUnsigned(scalar, max, value, why)) return false;
       if (wide) {
-        add ? reflection->AddUInt64(holder, field, value)
-            : reflection->SetUInt64(holder, field, value);
+        Write(slot, &Reflection::AddUInt64, &Reflection::SetUInt64, value);
       } else {
-        const auto narrow = static_cast<uint32_t>(value);
-        add ? reflection->AddUInt32(holder, field, narrow)
-            : reflection->SetUInt32(holder, field, narrow);
+        Write(slot, &Reflection::AddUInt32, &Reflection::SetUInt32,
+              static_cast<uint32_t>(value));
       }
       return true;
     }
     case ValueKind::kFloat: {
       float value = 0;
       if (!ReadFloat(scalar, value, why)) return false;
-      add ? reflection->AddFloat(holder, field, value)
-          : reflection->SetFloat(holder, field, value);
+      Write(slot, &Reflection::AddFloat, &Reflection::SetFloat, value);
       return true;
     }
     default: {
       double value = 0;
       if (!ReadDouble(scalar, value, why)) return false;
-      add ? reflection->AddDouble(holder, field, value)
-          : reflection->SetDouble(holder, field, value);
+      Write(slot, &Reflection::AddDouble, &Reflection::SetDouble, value);
       return true;
     }
   }
@@ -204,11 +198,8 @@ bool ConfigBuilder::PutEnum(const Slot& slot, Position at, ScalarText scalar,
     why = UnknownEnumValue(type, scalar);
     return false;
   }
-  const auto* reflection = slot.holder->GetReflection();
-  slot.how == How::kAdd ? reflection->AddEnumValue(
-                              slot.holder, slot.entry->field, value->number())
-                        : reflection->SetEnumValue(
-                              slot.holder, slot.entry->field, value->number());
+  Write(slot, &Reflection::AddEnumValue, &Reflection::SetEnumValue,
+        value->number());
   return true;
 }
 
