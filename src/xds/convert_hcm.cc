@@ -12,6 +12,7 @@
 #include "meshlib/xds/envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
 #include "meshlib/xds/envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "xds/convert_config_source.h"
+#include "xds/convert_filters.h"
 #include "xds/convert_route.h"
 #include "xds/convert_values.h"
 
@@ -25,13 +26,6 @@ using envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 using http::jwt_authn::v3::JwtAuthentication;
 using http::rbac::v3::RBAC;
 using http::router::v3::Router;
-
-// What a filter is to the end of its chain.
-enum class FilterKind {
-  kTerminal,  // the router
-  kOther,
-  kUnknown,  // not known here; may be terminal
-};
 
 // A router filter without a configuration, as old configurations have it.
 bool IsOldRouter(const hcm::HttpFilter& in) {
@@ -47,16 +41,7 @@ FilterKind ConvertFilter(const hcm::HttpFilter& in, FieldErrors& errors) {
         "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router");
     return FilterKind::kTerminal;
   }
-  if (in.has_config_discovery()) {
-    errors.UnsupportedAt("config_discovery",
-                         "filters fetched apart (ECDS) are not supported yet; "
-                         "passed over");
-    return FilterKind::kUnknown;
-  }
-  if (!in.has_typed_config()) {
-    errors.ErrorAt("typed_config", "is required");
-    return FilterKind::kUnknown;
-  }
+  if (!HasFilterConfig(in, errors)) return FilterKind::kUnknown;
   const auto& any = in.typed_config();
   if (HoldsA<Router>(any)) return FilterKind::kTerminal;
   if (IsUnknownExtension(any)) {
@@ -87,15 +72,8 @@ void ConvertFilters(const Filters& in, std::string_view field,
     if (names != nullptr) names->push_back(in[i].name());
     const FilterKind kind = ConvertFilter(in[i], errors);
     const bool last = i + 1 == in.size();
-    if (kind == FilterKind::kTerminal && !last) {
-      errors.Error(absl::StrCat("the terminal filter ", Quoted(in[i].name()),
-                                " must be the last of the chain"));
-    }
-    if (kind == FilterKind::kOther && last) {
-      errors.Error(absl::StrCat("the last filter, ", Quoted(in[i].name()),
-                                ", is not terminal; the chain must end in the "
-                                "router filter"));
-    }
+    CheckFilterPlace(kind, in[i].name(), last,
+                     "; the chain must end in the router filter", errors);
     if (last && in[i].disabled()) {
       errors.ErrorAt("disabled", "the last filter cannot be disabled");
     }

@@ -9,6 +9,7 @@
 #include "meshlib/xds/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "xds/convert_endpoints.h"
 #include "xds/convert_filter_chain_match.h"
+#include "xds/convert_filters.h"
 #include "xds/convert_hcm.h"
 #include "xds/convert_values.h"
 
@@ -22,20 +23,9 @@ using envoy::extensions::filters::network::http_connection_manager::v3::
 using envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 using NetworkRbac = envoy::extensions::filters::network::rbac::v3::RBAC;
 
-enum class FilterKind { kTerminal, kOther, kUnknown };
-
 FilterKind ConvertFilter(const listener::Filter& in, FieldErrors& errors,
                          DeferredChecks* deferred, model::FilterChain& out) {
-  if (in.has_config_discovery()) {
-    errors.UnsupportedAt("config_discovery",
-                         "filters fetched apart (ECDS) are not supported yet; "
-                         "passed over");
-    return FilterKind::kUnknown;
-  }
-  if (!in.has_typed_config()) {
-    errors.ErrorAt("typed_config", "is required");
-    return FilterKind::kUnknown;
-  }
+  if (!HasFilterConfig(in, errors)) return FilterKind::kUnknown;
   ScopedField scope(errors, "typed_config");
   const auto& any = in.typed_config();
   if (HoldsA<HttpConnectionManager>(any)) {
@@ -77,16 +67,7 @@ model::FilterChain ConvertFilterChain(const listener::FilterChain& in,
     ScopedField scope(errors, "filters", i);
     const FilterKind kind = ConvertFilter(in.filters(i), errors, deferred, out);
     const bool last = i + 1 == in.filters_size();
-    if (kind == FilterKind::kTerminal && !last) {
-      errors.Error(absl::StrCat("the terminal filter ",
-                                Quoted(in.filters(i).name()),
-                                " must be the last of the chain"));
-    }
-    if (kind == FilterKind::kOther && last) {
-      errors.Error(absl::StrCat("the last filter, ",
-                                Quoted(in.filters(i).name()),
-                                ", is not terminal"));
-    }
+    CheckFilterPlace(kind, in.filters(i).name(), last, "", errors);
   }
   ConvertOptionalDuration(in.has_transport_socket_connect_timeout(),
                           in.transport_socket_connect_timeout(),
