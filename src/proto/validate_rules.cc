@@ -37,16 +37,6 @@ int64_t Nanoseconds(const Duration& duration) {
   return duration.seconds() * 1000000000 + duration.nanos();
 }
 
-// protobuf's definition: 10,000 years, both parts of one sign.
-bool IsValid(const Duration& duration) {
-  constexpr int64_t kMaxSeconds = 315576000000;
-  return duration.seconds() >= -kMaxSeconds &&
-         duration.seconds() <= kMaxSeconds && duration.nanos() > -1000000000 &&
-         duration.nanos() < 1000000000 &&
-         (duration.seconds() == 0 || duration.nanos() == 0 ||
-          (duration.seconds() < 0) == (duration.nanos() < 0));
-}
-
 Scalar Text(std::string_view text) {
   Scalar value;
   value.type = Scalar::Type::kText;
@@ -220,7 +210,7 @@ void Walker::CheckSubMessage(const Message& value, const FieldPlan& plan,
     case ValueType::kDuration: {
       const Duration& duration = static_cast<const Duration&>(value);
       if (rules == nullptr) break;
-      if (!IsValid(duration)) {
+      if (!IsValidDuration(duration)) {
         Report(field, "is not a valid duration");
       } else if (check) {
         Scalar scalar;
@@ -358,6 +348,15 @@ void Walker::CheckOneof(const Message& message, const Reflection& reflection,
 }
 
 }  // namespace
+
+bool IsValidDuration(const Duration& duration) {
+  constexpr int64_t kMaxSeconds = 315576000000;
+  return duration.seconds() >= -kMaxSeconds &&
+         duration.seconds() <= kMaxSeconds && duration.nanos() > -1000000000 &&
+         duration.nanos() < 1000000000 &&
+         (duration.seconds() == 0 || duration.nanos() == 0 ||
+          (duration.seconds() < 0) == (duration.nanos() < 0));
+}
 
 struct RuleChecker::State {
   RulePlans plans;

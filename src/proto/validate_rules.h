@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "google/protobuf/duration.pb.h"
 #include "google/protobuf/message.h"
 #include "proto/message_path.h"
 
@@ -49,6 +50,9 @@ class RuleChecker {
 // The same with a checker for this one message.
 void ValidateRules(const google::protobuf::Message& message,
                    RuleProblemFn report);
+
+// protobuf's definition: 10,000 years, both parts of one sign.
+bool IsValidDuration(const google::protobuf::Duration& duration);
 
 }  // namespace meshlib::proto
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
 #include "google/protobuf/duration.pb.h"
+#include "proto/validate_rules.h"
 #include "xds/legacy.h"
 
 namespace meshlib::xds {
@@ -273,12 +274,7 @@ void ConfigBuilder::FinishMessage(Frame& frame) {
   if (frame.table->kind == ValueKind::kDuration) {
     const auto& duration =
         static_cast<const google::protobuf::Duration&>(*frame.message);
-    const int64_t limit = 315576000000;
-    const bool same_sign = duration.seconds() == 0 || duration.nanos() == 0 ||
-                           (duration.seconds() < 0) == (duration.nanos() < 0);
-    if (duration.seconds() > limit || duration.seconds() < -limit ||
-        duration.nanos() > 999999999 || duration.nanos() < -999999999 ||
-        !same_sign) {
+    if (!proto::IsValidDuration(duration)) {
       Error(frame.at, "the duration is out of range");
     }
   }
