@@ -6,16 +6,13 @@
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
 #include "model/runtime.h"
+#include "xds/convert_values.h"
 
 namespace meshlib::xds {
 namespace {
 
 constexpr std::string_view kRegexLimitKey = "re2.max_program_size.error_level";
 constexpr uint64_t kRegexLimit = 100;  // Envoy's default
-
-std::string Quoted(std::string_view text) {
-  return absl::StrCat("\"", base::Excerpt(text), "\"");
-}
 
 void Report(const ConfigChecks::Place& place, Severity severity,
             ProblemKind kind, std::string_view field, std::string message,
