@@ -46,9 +46,7 @@ void WriteLoads(const Explanation& found, Json& json) {
   json.Key("localities").Begin('[');
   for (const Explanation::Locality& locality : found.localities) {
     json.Begin('{')
-        .Field("region", locality.region)
-        .Field("zone", locality.zone)
-        .Field("sub_zone", locality.sub_zone)
+        .LocalityFields(locality)
         .Field("priority", uint64_t{locality.priority})
         .Key("effective_weight")
         .Number(locality.effective_weight)
@@ -63,9 +61,7 @@ void WriteHosts(const Explanation& found, Json& json) {
     json.Begin('{')
         .Field("address", host.address)
         .Field("priority", uint64_t{host.priority})
-        .Field("region", host.region)
-        .Field("zone", host.zone)
-        .Field("sub_zone", host.sub_zone)
+        .LocalityFields(host)
         .Field("weight", uint64_t{host.weight})
         .Field("health", host.health)
         .Field("ejected", host.ejected)

@@ -39,6 +39,14 @@ class Json {
   }
   Json& Field(std::string_view key, bool value) { return Key(key).Bool(value); }
 
+  // The region, zone and sub_zone of whatever has them.
+  template <typename Place>
+  Json& LocalityFields(const Place& place) {
+    return Field("region", place.region)
+        .Field("zone", place.zone)
+        .Field("sub_zone", place.sub_zone);
+  }
+
   // The text, with a newline at its end. Call once, when all is closed.
   std::string Finish();
 

@@ -83,9 +83,7 @@ std::string SimulateJson(const SimulateOptions& options,
   json.End(']').Key("localities").Begin('[');
   for (const auto& [locality, requests] : ByLocality(simulation.hosts())) {
     json.Begin('{')
-        .Field("region", locality.region)
-        .Field("zone", locality.zone)
-        .Field("sub_zone", locality.sub_zone)
+        .LocalityFields(locality)
         .Field("requests", requests)
         .End('}');
   }
