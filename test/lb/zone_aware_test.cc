@@ -33,6 +33,11 @@ class ZoneAware : public ::testing::Test {
       zone.healthy_weight = local[i];
       local_.zones.push_back(zone);
     }
+    return PlanZoneAware(Input(upstream));
+  }
+
+  // With local_ as it stands.
+  ZoneAwareInput Input(const std::vector<uint32_t>& upstream) {
     names_.clear();
     ZoneAwareInput input;
     input.zones.resize(upstream.size());
@@ -47,7 +52,7 @@ class ZoneAware : public ::testing::Test {
     input.config = &config_;
     input.local_cluster = &local_;
     input.own_locality = &own_;
-    return PlanZoneAware(input);
+    return input;
   }
 
   model::ZoneAwareLb config_;
@@ -123,13 +128,8 @@ TEST_F(ZoneAware, CountsWeightsWhenThatIsTheBasis) {
   EXPECT_EQ(plan.percentages[0].upstream, 5000u);
   config_.locality_basis = model::LocalityBasis::kHealthyHostsWeight;
   local_.zones[0].healthy_weight = 30;
-  ZoneAwareInput input;
-  input.config = &config_;
-  input.local_cluster = &local_;
-  input.own_locality = &own_;
-  input.own_zone_first = true;
-  input.healthy_hosts = 10;
-  input.zones = {{names_[0].get(), 5, 5}, {names_[1].get(), 5, 15}};
+  ZoneAwareInput input = Input({5, 5});
+  input.zones[1] = {names_[1].get(), 5, 15};
   plan = PlanZoneAware(input);
   EXPECT_EQ(plan.percentages[0].upstream, 2500u);
   EXPECT_EQ(plan.percentages[1].upstream, 7500u);
@@ -141,13 +141,7 @@ TEST_F(ZoneAware, IsOffWhileTheLocalClusterPanics) {
   Plan({5, 5}, {5, 5});
   local_.zones[0].healthy = 2;
   local_.zones[1].healthy = 2;
-  ZoneAwareInput input;
-  input.config = &config_;
-  input.local_cluster = &local_;
-  input.own_locality = &own_;
-  input.own_zone_first = true;
-  input.healthy_hosts = 10;
-  input.zones = {{names_[0].get(), 5, 5}, {names_[1].get(), 5, 5}};
+  ZoneAwareInput input = Input({5, 5});
   EXPECT_EQ(PlanZoneAware(input).mode, Mode::kOff);
   config_.fail_traffic_on_panic = true;
   EXPECT_EQ(PlanZoneAware(input).mode, Mode::kFail);
@@ -188,20 +182,25 @@ TEST_F(ZoneAware, RoutesOnlyTheEnabledPercentageByZone) {
   EXPECT_EQ(Plan({10, 10}, {10, 10}).mode, Mode::kOff);
 }
 
-TEST(ZoneAwareBalancer, SendsToTheOwnZoneByTheSharesOfHosts) {
-  FakeCluster cluster;
-  cluster.AddLocality(0, "b", cluster.Equal(8));
-  cluster.AddLocality(0, "a", cluster.Equal(2));
+// The caller is in region a; its own cluster has hosts there and in region b.
+void CallFromRegionA(FakeCluster& cluster, uint32_t hosts_a, uint32_t hosts_b) {
   model::Locality own;
   own.region = "a";
   cluster.input.own_locality = std::make_shared<const model::Locality>(own);
   auto local = std::make_shared<LocalCluster>();
   local->zones.resize(2);
   local->zones[0].locality = own;
-  local->zones[0].hosts = local->zones[0].healthy = 4;
+  local->zones[0].hosts = local->zones[0].healthy = hosts_a;
   local->zones[1].locality.region = "b";
-  local->zones[1].hosts = local->zones[1].healthy = 6;
+  local->zones[1].hosts = local->zones[1].healthy = hosts_b;
   cluster.input.local_cluster = local;
+}
+
+TEST(ZoneAwareBalancer, SendsToTheOwnZoneByTheSharesOfHosts) {
+  FakeCluster cluster;
+  cluster.AddLocality(0, "b", cluster.Equal(8));
+  cluster.AddLocality(0, "a", cluster.Equal(2));
+  CallFromRegionA(cluster, 4, 6);
 
   for (const model::LbPolicy policy :
        {model::LbPolicy::kRoundRobin, model::LbPolicy::kRandom,
@@ -234,16 +233,7 @@ TEST(ZoneAwareBalancer, RatherServesFromAnotherZoneThanNone) {
   FakeCluster cluster;
   cluster.AddLocality(0, "a", cluster.Equal(10), 9);
   cluster.AddLocality(0, "b", cluster.Equal(10), 4, 6);
-  model::Locality own;
-  own.region = "a";
-  cluster.input.own_locality = std::make_shared<const model::Locality>(own);
-  auto local = std::make_shared<LocalCluster>();
-  local->zones.resize(2);
-  local->zones[0].locality = own;
-  local->zones[0].hosts = local->zones[0].healthy = 5;
-  local->zones[1].locality.region = "b";
-  local->zones[1].hosts = local->zones[1].healthy = 5;
-  cluster.input.local_cluster = local;
+  CallFromRegionA(cluster, 5, 5);
   const Counts counts = PickMany(*cluster.Create(), 10000);
   EXPECT_EQ(counts.count(""), 0u);
 }

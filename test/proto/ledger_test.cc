@@ -28,13 +28,16 @@ TEST(Ledger, IsSortedSoThatBinarySearchFindsEverything) {
   }
 }
 
+const Descriptor* CopyOf(const MessageRow& message) {
+  return DescriptorPool::generated_pool()->FindMessageTypeByName(
+      "meshlib.xds." + std::string(message.name));
+}
+
 // The generated C++ code and the ledger came from one run of protogen.
 TEST(Ledger, AgreesWithTheCompiledCopies) {
   EnsureLinked();
   for (const MessageRow& message : Messages()) {
-    const Descriptor* copy =
-        DescriptorPool::generated_pool()->FindMessageTypeByName(
-            "meshlib.xds." + std::string(message.name));
+    const Descriptor* copy = CopyOf(message);
     ASSERT_NE(copy, nullptr) << message.name;
     EXPECT_EQ(FindMessage(*copy), &message);
     int in_copy = 0;
@@ -202,9 +205,7 @@ TEST(MapWalker, IsThereForEveryMapField) {
   EnsureLinked();
   int maps = 0;
   for (const MessageRow& message : Messages()) {
-    const Descriptor* copy =
-        DescriptorPool::generated_pool()->FindMessageTypeByName(
-            "meshlib.xds." + std::string(message.name));
+    const Descriptor* copy = CopyOf(message);
     ASSERT_NE(copy, nullptr);
     for (int i = 0; i < copy->field_count(); ++i) {
       if (!copy->field(i)->is_map()) continue;
