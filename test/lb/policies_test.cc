@@ -305,7 +305,9 @@ TEST_P(EveryPolicy, UsesTheLoadsOfARetryIfItHasThem) {
   const auto balancer = cluster_.Create();
   PriorityLoadOverride loads;
   loads.priorities = 2;
+  loads.healthy[0] = 0;
   loads.healthy[1] = 100;
+  loads.degraded[0] = loads.degraded[1] = 0;
   PickContext context;
   context.loads = &loads;
   for (const auto& [address, count] : PickMany(*balancer, 100, 1, context)) {
