@@ -54,7 +54,7 @@ class MESHLIB_EXPORT PickToken {
 
  private:
   friend class Target;
-  static constexpr size_t kSize = 160;
+  static constexpr size_t kSize = 192;
 
   cluster::Call& call();
   const cluster::Call& call() const;

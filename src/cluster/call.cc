@@ -293,9 +293,16 @@ void Call::AvoidBackoff(const Scope& scope, const ClusterVersion& cluster,
                         lb::PickContext context, lb::HostChoice& choice) const {
   const int64_t now_ns = absl::ToUnixNanos(engine_->clock().Now());
   const auto suits = [&](const model::Host& host) {
-    return !resilience::InConnectBackoff(host.state(), now_ns);
+    return !resilience::InConnectBackoff(host.state(), now_ns) &&
+           (attempts_ == 0 || !PassOver(host, 0));
   };
-  if (suits(*choice.host)) return;
+  if (!resilience::InConnectBackoff(choice.host->state(), now_ns)) return;
+  lb::HostChoice other = FindHost(scope, cluster, choice.priority, suits);
+  // If none suits, the turn that was taken stays: whoever retries takes the
+  // hosts in turn, as if there were no back-off.
+  if (other.host == nullptr) return;
+  // One is there. Its turn may come soon; other hosts' turns go by unused,
+  // which is no loss to them, since they are not to be used now.
   for (uint32_t i = 0; i < kBackoffPicks; ++i) {
     ++context.attempt;
     const lb::HostChoice next = PickOnce(scope, cluster, context);
@@ -304,25 +311,39 @@ void Call::AvoidBackoff(const Scope& scope, const ClusterVersion& cluster,
     choice = next;
     return;
   }
-  // Few hosts, or most of them down: look at those of the same priority.
-  uint32_t looked_at = 0;
+  choice.host = other.host;
+  choice.priority = other.priority;
+}
+
+// A healthy host that suits, looked for among kBackoffScan hosts from a random
+// place on, in `first` and the priorities after it.
+template <typename Suits>
+lb::HostChoice Call::FindHost(const Scope& scope, const ClusterVersion& cluster,
+                              uint32_t first, const Suits& suits) const {
+  lb::HostChoice found;
   const auto& priorities = cluster.input().priorities;
+  const uint64_t drawn = scope.slot.random.Next();
+  uint32_t looked_at = 0;
   for (size_t p = 0; p < priorities.size(); ++p) {
-    const size_t priority = (choice.priority + p) % priorities.size();
-    for (const lb::LocalityHosts& locality : priorities[priority].localities) {
-      if (locality.hosts == nullptr) continue;
-      for (const lb::HostEntry& entry : *locality.hosts) {
-        if (++looked_at > kBackoffScan) return;
+    const size_t priority = (first + p) % priorities.size();
+    const auto& localities = priorities[priority].localities;
+    for (size_t l = 0; l < localities.size(); ++l) {
+      const auto& hosts = localities[(drawn + l) % localities.size()].hosts;
+      const size_t size = hosts == nullptr ? 0 : hosts->size();
+      for (size_t i = 0; i < size; ++i) {
+        if (++looked_at > kBackoffScan) return found;
+        const lb::HostEntry& entry = (*hosts)[(drawn / 64 + i) % size];
         if (entry.health != model::HostHealth::kHealthy || entry.weight == 0 ||
             !suits(*entry.host)) {
           continue;
         }
-        choice.host = entry.host;
-        choice.priority = static_cast<uint32_t>(priority);
-        return;
+        found.host = entry.host;
+        found.priority = static_cast<uint32_t>(priority);
+        return found;
       }
     }
   }
+  return found;
 }
 
 [[gnu::always_inline]] inline void Call::Remember(base::Stripe stripe,
@@ -362,7 +383,7 @@ inline void Call::Forget(base::Stripe stripe) {
 [[gnu::always_inline]] inline void Call::FillPlan(const Scope& scope,
                                                   const ClusterVersion& cluster,
                                                   const model::Host& host,
-                                                  AttemptPlan& plan) const {
+                                                  AttemptPlan& plan) {
   plan.host = &host;
   plan.cluster = &cluster;
   plan.weighted_index = weighted_index_;
@@ -372,6 +393,12 @@ inline void Call::Forget(base::Stripe stripe) {
   const routing::Timeouts timeouts = plan.route->TimeoutsFor(scope.request);
   plan.timeout = timeouts.request;
   plan.per_try_timeout = timeouts.per_try;
+  // Only a retry asks for the time.
+  if (attempts_ == 1 && retry_.retry_on != 0) {
+    deadline_ = plan.timeout == absl::InfiniteDuration()
+                    ? absl::InfiniteFuture()
+                    : engine_->clock().Now() + plan.timeout;
+  }
 }
 
 RetryDecision Call::End(const Outcome& outcome) {
@@ -468,21 +495,27 @@ RetryDecision Call::Decide(base::ThreadSlot& slot,
                            const ClusterVersion* cluster,
                            const Outcome& outcome) {
   using Reason = RetryDecision::Reason;
-  const Reason without = Succeeded(outcome) ? Reason::kSuccess
-                         : outcome.kind == Outcome::Kind::kCancelled
+  const bool succeeded = Succeeded(outcome);
+  const Reason refused = outcome.kind == Outcome::Kind::kCancelled
                              ? Reason::kCancelled
                              : Reason::kNotRetriable;
-  if (route_ == nullptr || !route_->retry.has_value()) {
-    return NoRetry(without == Reason::kNotRetriable ? Reason::kNoPolicy
-                                                    : without);
+  const bool no_policy =
+      route_ == nullptr || (route_->implied_retry && retry_.retry_on == 0);
+  if (no_policy || cluster == nullptr) {
+    if (succeeded) return NoRetry(Reason::kSuccess);
+    return NoRetry(no_policy && refused == Reason::kNotRetriable
+                       ? Reason::kNoPolicy
+                       : refused);
   }
-  if (cluster == nullptr || !route_->retry->Matches(outcome, retry_)) {
-    return NoRetry(without);
+  RetryDecision decision = route_->retry->Decide(
+      outcome, retry_, slot.random, engine_->clock().Now(), deadline_);
+  if (!decision.retry) {
+    // To a client a 404 is no success, to a caller there is nothing to retry.
+    if (succeeded && decision.reason == Reason::kNotRetriable) {
+      decision.reason = Reason::kSuccess;
+    }
+    return decision;
   }
-  RetryDecision decision =
-      route_->retry->Decide(outcome, retry_, slot.random,
-                            engine_->clock().Now(), absl::InfiniteFuture());
-  if (!decision.retry) return decision;
   StripeBlock& block = Block(slot.stripe);
   if (cluster_->breakers().TryAcquireRetry(priority_,
                                            Limits(*cluster, priority_)) !=

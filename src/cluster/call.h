@@ -79,12 +79,15 @@ class Call {
                      lb::PriorityLoadOverride& loads) const;
   void AvoidBackoff(const Scope& scope, const ClusterVersion& cluster,
                     lb::PickContext context, lb::HostChoice& choice) const;
+  template <typename Suits>
+  lb::HostChoice FindHost(const Scope& scope, const ClusterVersion& cluster,
+                          uint32_t first, const Suits& suits) const;
   void Enter(base::Stripe stripe, RuntimeCluster& cluster);
   void Remember(base::Stripe stripe, const model::Host& host,
                 uint32_t priority);
   void Forget(base::Stripe stripe);
   void FillPlan(const Scope& scope, const ClusterVersion& cluster,
-                const model::Host& host, AttemptPlan& plan) const;
+                const model::Host& host, AttemptPlan& plan);
 
   const model::Host& last_host() const { return *tried_[tried_count_ - 1]; }
   StripeBlock& Block(base::Stripe stripe);
@@ -119,6 +122,7 @@ class Call {
   std::array<uint8_t, kTried> tried_priorities_;
   std::array<const model::Host*, kTried> tried_;  // the last ones, pinned
   resilience::RetryState retry_;
+  absl::Time deadline_ = absl::InfiniteFuture();  // of a request with retries
 };
 
 }  // namespace meshlib::cluster

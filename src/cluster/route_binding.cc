@@ -23,6 +23,10 @@ void RouteBinding::Bind(const routing::CompiledRoute& route, BoundRoute& bound,
         route.retry_policy()->previous_priorities_update_frequency;
   }
   if (route.action() == nullptr) return;
+  if (!bound.retry.has_value()) {
+    bound.retry.emplace(model::RetryPolicy());
+    bound.implied_retry = true;
+  }
   const auto& choice = route.action()->cluster;
   if (const auto* name = std::get_if<std::string>(&choice)) {
     bound.clusters.push_back(id_of(*name));

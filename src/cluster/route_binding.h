@@ -30,7 +30,10 @@ struct BoundRoute {
   // By ClusterChoice::weighted_index, or one for a plain cluster; kNoCluster
   // where a header names it.
   std::vector<ClusterId> clusters;
+  // Where the route has no policy, one that retries nothing of itself: the
+  // request's headers may add conditions.
   std::optional<resilience::CompiledRetryPolicy> retry;
+  bool implied_retry = false;
   std::optional<resilience::HostPredicate> hosts;
   uint32_t previous_priorities_update_frequency = 0;
 };

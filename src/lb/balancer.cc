@@ -116,10 +116,9 @@ uint32_t Balancer::ChooseZone(const Route& route, base::Random& random,
     *fail = true;
     return kNoSource;
   }
-  const uint32_t source = route.zones[DrawZone(zone_plan_, random)];
-  // A zone without hosts of this availability: rather another zone than a
-  // failed request. (Envoy fails it.)
-  return source != kNoSource ? source : route.flat;
+  // A zone without hosts of this availability fails, as in Envoy. Healthy
+  // requests never draw one.
+  return route.zones[DrawZone(zone_plan_, random)];
 }
 
 uint32_t Balancer::DrawLocality(const Route& route,

@@ -101,7 +101,7 @@ class Balancer {
     uint64_t hosts = 0;
     uint64_t healthy = 0;
     uint64_t degraded = 0;
-    // With locality weights: what availability leaves of the weight (ring
+    // With locality weights: what the healthy hosts leave of the weight (ring
     // hash and Maglev: all of it). Without: the sum of the weights of the
     // hosts that may be picked.
     double effective_weight = 0;

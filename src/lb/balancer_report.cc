@@ -13,9 +13,8 @@ bool Balancer::Available(size_t priority, model::HostHealth health) const {
     return !fails;
   }
   if (health == model::HostHealth::kHealthy) return true;
-  // Rings and tables have degraded hosts only where there are no healthy ones.
-  return health == model::HostHealth::kDegraded &&
-         (policy_ != nullptr || counted_[priority]->counts.healthy == 0);
+  // Rings and tables have no degraded hosts.
+  return health == model::HostHealth::kDegraded && policy_ != nullptr;
 }
 
 const HashTable* Balancer::table(size_t priority) const {
@@ -26,9 +25,6 @@ std::vector<Balancer::LocalityReport> Balancer::DescribeLocalities() const {
   std::vector<LocalityReport> reports;
   for (size_t p = 0; p < counted_.size(); ++p) {
     const CountedPriority& counted = *counted_[p];
-    // Degraded hosts count where the priority has no others.
-    const SourceKind kind = counted.counts.healthy > 0 ? SourceKind::kHealthy
-                                                       : SourceKind::kDegraded;
     for (size_t i = 0; i < counted.groups.size(); ++i) {
       const LocalityGroup& group = counted.groups[i];
       LocalityReport report;
@@ -46,11 +42,11 @@ std::vector<Balancer::LocalityReport> Balancer::DescribeLocalities() const {
           }
         }
       } else if (policy_ == nullptr) {
-        const bool any = loads_[p].panic || group.Count(kind) > 0;
+        const bool any = loads_[p].panic || group.counts.healthy > 0;
         report.effective_weight = any ? group.weight : 0;
       } else {
         report.effective_weight = EffectiveLocalityWeight(
-            group, kind, input_.overprovisioning_factor);
+            group, SourceKind::kHealthy, input_.overprovisioning_factor);
       }
       if (p == 0 && i < zone_plan_.percentages.size()) {
         report.local_percentage = zone_plan_.percentages[i].local;

@@ -139,13 +139,11 @@ BalancerBuilder::MakeHashPriority(size_t priority) const {
 
 std::vector<HashGroup> BalancerBuilder::HashGroups(size_t priority) const {
   const CountedPriority& counted = *balancer_->counted_[priority];
-  SourceKind kind = SourceKind::kHealthy;
-  if (balancer_->loads_[priority].panic) {
-    kind = SourceKind::kAll;
-  } else if (counted.counts.healthy == 0) {
-    // Envoy fails what hashes to a priority that has degraded hosts alone.
-    kind = SourceKind::kDegraded;
-  }
+  // As in Envoy, degraded hosts are never in a table: a priority that has no
+  // others fails what hashes to it.
+  const SourceKind kind = balancer_->loads_[priority].panic
+                              ? SourceKind::kAll
+                              : SourceKind::kHealthy;
   std::vector<HashGroup> groups;
   const auto add = [&](const Blocks& blocks, HashGroup* group) {
     for (const HostEntries* block : blocks) {

@@ -109,26 +109,23 @@ CompiledRetryPolicy::CompiledRetryPolicy(const model::RetryPolicy& config)
   }
 }
 
-RetryState CompiledRetryPolicy::Start(const Request& request,
-                                      bool honor_request_headers) const {
+RetryState CompiledRetryPolicy::Start(const Request& request) const {
   RetryState state;
   state.retry_on = retry_on_;
   state.retries_remaining = num_retries_;
   state.backoff = backoff_;
   state.grpc = model::IsGrpc(request);
-  if (honor_request_headers) {
-    state.retry_on |=
-        ConditionsOfHeader(request, "x-envoy-retry-on", kHttpConditions);
-    state.retry_on |=
-        ConditionsOfHeader(request, "x-envoy-retry-grpc-on", kGrpcConditions);
-  }
+  state.retry_on |=
+      ConditionsOfHeader(request, "x-envoy-retry-on", kHttpConditions);
+  state.retry_on |=
+      ConditionsOfHeader(request, "x-envoy-retry-grpc-on", kGrpcConditions);
   if (!retriable_request_headers_.empty() &&
       std::none_of(
           retriable_request_headers_.begin(), retriable_request_headers_.end(),
           [&](const auto& matcher) { return matcher.Matches(request); })) {
     state.retry_on = 0;
   }
-  if (honor_request_headers && state.retry_on != 0) {
+  if (state.retry_on != 0) {
     const auto retries =
         model::NumberOfHeader(request.headers, "x-envoy-max-retries");
     if (retries.has_value()) {

@@ -49,13 +49,12 @@ class CompiledRetryPolicy {
   explicit CompiledRetryPolicy(const model::RetryPolicy& config);
 
   // The state of a new request. With retriable_request_headers, one of them
-  // must match, or the request is never retried. With
-  // `honor_request_headers` (for trusted callers only) x-envoy-retry-on and
+  // must match, or the request is never retried. The application is trusted,
+  // as Envoy trusts internal requests: x-envoy-retry-on and
   // x-envoy-retry-grpc-on add conditions, and x-envoy-max-retries replaces
   // num_retries; x-envoy-retriable-status-codes and
   // x-envoy-retriable-header-names are not read.
-  RetryState Start(const Request& request,
-                   bool honor_request_headers = false) const;
+  RetryState Start(const Request& request) const;
 
   // Decides after an attempt. A retry uses up one of num_retries and draws its
   // back-off from `random`; the retry of a 425 (Too Early) goes out at once.

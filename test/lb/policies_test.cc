@@ -197,6 +197,10 @@ TEST_P(EveryPolicy, FailsOverByPriority) {
 TEST_P(EveryPolicy, UsesDegradedHostsForTheRest) {
   cluster_.AddLocality(0, "a", cluster_.Equal(10), 0, 10);
   const Counts counts = Pick(*cluster_.Create(), 2000);
+  if (Hashes()) {  // their tables never have degraded hosts, as Envoy's
+    EXPECT_EQ(counts, (Counts{{"", 2000}}));
+    return;
+  }
   EXPECT_EQ(counts.size(), 10u);
   EXPECT_EQ(counts.count(""), 0u);
 }

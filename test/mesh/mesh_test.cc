@@ -219,6 +219,61 @@ TEST_F(MeshTest, PassesOverAHostWhoseConnectFailed) {
   EXPECT_TRUE(again);
 }
 
+// Without a host that could be used, the back-off must not disturb the turns.
+TEST_F(MeshTest, HostsThatAllRefuseAreStillTriedInTurn) {
+  for (const uint32_t hosts : {3u, 9u, 100u}) {
+    config_ = std::make_shared<model::Config>();
+    config_->clusters.push_back(MakeCluster("a", hosts));
+    Start();
+    const Target target = Resolve("cluster:a");
+    std::map<std::string, uint32_t> counts;
+    for (uint32_t i = 0; i < 10 * hosts; ++i) {
+      PickResult pick = target.Pick();
+      ASSERT_TRUE(pick.ok());
+      ++counts[std::string(pick.address)];
+      target.Report(pick.token, Outcome::Failure(Kind::kConnectFailure));
+    }
+    ASSERT_EQ(counts.size(), hosts);
+    for (const auto& [address, count] : counts) EXPECT_NEAR(count, 10, 2);
+  }
+}
+
+TEST_F(MeshTest, NoRetryStartsBeyondTheRoutesTimeout) {
+  config_->clusters.push_back(MakeCluster("a", 3));
+  model::Route route = MakeRetryRoute("a", model::kRetryOn5xx, 2);
+  auto& action = std::get<model::RouteAction>(route.action);
+  action.timeout = absl::Milliseconds(10);
+  action.retry_policy->base_interval = absl::Milliseconds(1);
+  config_->listeners.push_back(MakeListener({route}));
+  Start();
+  const Target target = Resolve("any.host");
+  PickResult pick = target.Pick();
+  EXPECT_EQ(pick.timeout, absl::Milliseconds(10));
+  EXPECT_TRUE(target.Report(pick.token, Outcome::Http(503)).retry);
+  clock_.Advance(absl::Milliseconds(10));
+  pick = target.Pick({}, std::move(pick.token));
+  EXPECT_EQ(target.Report(pick.token, Outcome::Http(503)).reason,
+            Reason::kDeadline);
+}
+
+TEST_F(MeshTest, ARequestsHeadersMayAskForRetries) {
+  config_->clusters.push_back(MakeCluster("a", 3));
+  config_->listeners.push_back(MakeListener({MakeRoute("a")}));
+  Start();
+  const Target target = Resolve("any.host");
+  PickResult pick = target.Pick();
+  EXPECT_EQ(target.Report(pick.token, Outcome::Http(503)).reason,
+            Reason::kNoPolicy);
+  const Header header{"x-envoy-retry-on", "5xx"};
+  Request request;
+  request.headers = absl::MakeConstSpan(&header, 1);
+  pick = target.Pick(request);
+  EXPECT_TRUE(target.Report(pick.token, Outcome::Http(503)).retry);
+  pick = target.Pick(request, std::move(pick.token));
+  EXPECT_EQ(target.Report(pick.token, Outcome::Http(503)).reason,
+            Reason::kLimitExceeded);
+}
+
 TEST_F(MeshTest, AnUpdateKeepsCountsAndEjections) {
   auto cluster = MakeCluster("a", 3);
   cluster->circuit_breakers.thresholds[0].max_requests = 1;

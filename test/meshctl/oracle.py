@@ -205,29 +205,19 @@ def priority_loads(cluster):
     return list(zip(loads, degraded_loads, panic))
 
 
-def shown_state(cluster, p):
-    """Which hosts of a priority count: the degraded only where there are no
-    healthy ones."""
-    return "healthy" if count(cluster.hosts(p), "healthy") else "degraded"
-
-
-def effective_weight(cluster, locality, state):
+def effective_weight(cluster, locality):
     if not locality.weight or not locality.hosts:
         return 0.0
-    share = count(locality.hosts, state) / len(locality.hosts)
+    share = count(locality.hosts, "healthy") / len(locality.hosts)
     return locality.weight * min(1.0, cluster.opf / 100 * share)
 
 
 def normalized_weights(cluster, p):
-    """[(host, weight)] whose weights sum up to 1, for hashing policies.
-
-    meshlib fills the table of a priority without healthy hosts with degraded
-    ones; Envoy leaves it empty, and the requests fail."""
+    """[(host, weight)] whose weights sum up to 1, for hashing policies."""
     panic = priority_loads(cluster)[p][2]
-    state = shown_state(cluster, p)
 
     def chosen(hosts):
-        return [h for h in hosts if panic or h.state() == state]
+        return [h for h in hosts if panic or h.state() == "healthy"]
 
     def share(hosts, of):
         total = sum(h.weight for h in hosts)
@@ -383,8 +373,7 @@ class Checker:
                     self.expect(f"entries of {l.key()}", len(found), 1)
                     continue
                 self.near(f"effective weight of {l.key()}", found[0],
-                          effective_weight(cluster, l,
-                                           shown_state(cluster, l.priority)),
+                          effective_weight(cluster, l),
                           1e-5)
 
     def check_tables(self, path, cluster):
@@ -466,8 +455,7 @@ class Checker:
                           requests * h.weight / total, TURNS)
             return
         localities = cluster.of_priority(p)
-        weights = [effective_weight(cluster, l, "healthy")
-                   for l in localities]
+        weights = [effective_weight(cluster, l) for l in localities]
         if sum(weights) == 0:
             return
         for l, weight in zip(localities, weights):

@@ -392,16 +392,16 @@ TEST(Start, OneOfTheRetriableRequestHeadersMustMatch) {
   EXPECT_NE(policy.Start(request).retry_on, 0u);
 }
 
-TEST(Start, RequestHeadersAreHonouredOnlyWhenAsked) {
+TEST(Start, RequestHeadersAddConditions) {
   const CompiledRetryPolicy policy(PolicyOn("reset"));
   const std::vector<Header> headers = {
       {"x-envoy-retry-on", "5xx,unavailable"},
       {"x-envoy-retry-grpc-on", "cancelled,reset-before-request"},
       {"x-envoy-max-retries", "9"}};
-  const RetryState plain = policy.Start(WithHeaders(headers));
+  const RetryState plain = policy.Start(Request());
   EXPECT_EQ(plain.retry_on, uint32_t{model::kRetryOnReset});
   EXPECT_EQ(plain.retries_remaining, 3u);
-  const RetryState honoured = policy.Start(WithHeaders(headers), true);
+  const RetryState honoured = policy.Start(WithHeaders(headers));
   EXPECT_EQ(honoured.retry_on, model::kRetryOnReset | model::kRetryOn5xx |
                                    model::kRetryOnGrpcCancelled);
   EXPECT_EQ(honoured.retries_remaining, 9u);
@@ -411,7 +411,7 @@ TEST(Start, BadHeadersChangeNothing) {
   const CompiledRetryPolicy policy(PolicyOn("reset"));
   for (const char* value : {"", "x", "-1", "99999999999999999999"}) {
     const std::vector<Header> headers = {{"x-envoy-max-retries", value}};
-    EXPECT_EQ(policy.Start(WithHeaders(headers), true).retries_remaining, 3u);
+    EXPECT_EQ(policy.Start(WithHeaders(headers)).retries_remaining, 3u);
   }
 }
 
