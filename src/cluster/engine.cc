@@ -267,8 +267,8 @@ void Engine::UpdateLocalCluster() {
   slot.active = true;
   const absl::Status status = UpdateCluster(found->second);
   if (!status.ok() || slot.runtime == nullptr) return;
-  local_cluster_ =
-      std::make_shared<const lb::LocalCluster>(slot.runtime->ZoneCounts());
+  local_cluster_ = std::make_shared<const lb::LocalCluster>(
+      slot.runtime->hosts().ZoneCounts());
 }
 
 std::shared_ptr<const ClusterVersion> Engine::Find(std::string_view cluster) {

@@ -82,8 +82,9 @@ void ExplainHosts(const ClusterVersion& cluster, const RuntimeCluster& runtime,
         host.zone = entry.host->locality().zone;
         host.sub_zone = entry.host->locality().sub_zone;
         host.weight = entry.weight;
-        host.health = model::HealthStatusName(runtime.EdsHealth(*entry.host));
-        host.ejected = runtime.Ejected(*entry.host);
+        host.health =
+            model::HealthStatusName(runtime.hosts().EdsHealth(*entry.host));
+        host.ejected = runtime.hosts().Ejected(*entry.host);
         host.available = cluster.balancer().Available(p, entry.health);
         out.hosts.push_back(std::move(host));
       }

@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "base/intrusive_stack.h"
 #include "base/thread_slots.h"
+#include "cluster/cluster_hosts.h"
 #include "cluster/cluster_version.h"
 #include "cluster/route_binding.h"
 #include "cluster/stripe_block.h"
@@ -88,54 +88,23 @@ class RuntimeCluster {
                                 : absl::InfiniteFuture();
   }
 
-  // Hosts by locality, for the zone-aware routing of other clusters.
-  lb::LocalCluster ZoneCounts() const;
-
-  bool Ejected(const model::Host& host) const;
-  // EDS health of a host of the latest version.
-  model::HealthStatus EdsHealth(const model::Host& host) const;
+  const ClusterHosts& hosts() const { return hosts_; }
 
   // Destroys hosts that left and that no request uses. `oldest_reader` as
   // from ThreadSlots. True if none is left waiting.
-  bool Reclaim(uint64_t oldest_reader);
+  bool Reclaim(uint64_t oldest_reader) { return hosts_.Reclaim(oldest_reader); }
   // Whether the cluster, which can no longer be picked from, may be
   // destroyed.
   bool unused() const;
   // Marks what left since the last call with the epoch of its removal.
-  void Retire(uint64_t epoch);
+  void Retire(uint64_t epoch) { hosts_.Retire(epoch); }
 
  private:
-  struct Record;
-  struct Group;
-  struct Key {
-    const model::Locality* locality;
-    std::string_view address;
-    friend bool operator==(const Key& a, const Key& b) {
-      return a.locality == b.locality && a.address == b.address;
-    }
-    template <typename H>
-    friend H AbslHashValue(H h, const Key& key) {
-      return H::combine(std::move(h), key.locality, key.address);
-    }
-  };
-  struct Draining {
-    std::unique_ptr<model::Host> host;
-    uint64_t epoch;  // 0: not retired yet
-  };
-  void UpdateHosts(const model::Endpoints* endpoints, int64_t now_ns);
-  Record* Upsert(const model::Endpoint& endpoint, Group& group,
-                 uint32_t priority, Record* guess, int64_t now_ns);
-  void Remove(Record* record);
-  std::unique_ptr<model::Host> NewHost(const model::Endpoint& endpoint,
-                                       const Group& group, uint32_t priority,
-                                       const model::Host* replaced,
-                                       int64_t now_ns);
-  void RefreshEntries(Group& group);
   absl::Status Rebuild();
   void ConfigureOutlier(absl::Time now);
   bool MarkEjections(const resilience::OutlierDetector::Events& events);
   bool Apply(const resilience::OutlierDetector::Events& events);
-  std::shared_ptr<const model::Locality> Intern(const model::Locality& l);
+  void UpdateHosts(absl::Time now);
 
   const ClusterId id_;
   const std::string name_;
@@ -157,18 +126,12 @@ class RuntimeCluster {
   std::shared_ptr<const model::Endpoints> endpoints_;
   std::shared_ptr<const lb::LocalCluster> local_cluster_;
   std::shared_ptr<const ClusterVersion> version_;
-  absl::flat_hash_map<Key, std::unique_ptr<Record>> records_;
-  std::vector<Record*> by_index_;  // null where an index is free
-  std::vector<uint32_t> free_indices_;
-  std::vector<std::unique_ptr<Group>> groups_;  // priority, then as configured
-  std::vector<std::shared_ptr<const model::Locality>> localities_;
-  std::vector<Draining> draining_;
+  ClusterHosts hosts_;
   std::optional<resilience::OutlierDetector> outlier_;
   struct Totals {
     uint32_t total = 0, failed = 0, local_total = 0, local_failed = 0;
   };
   std::vector<Totals> last_totals_;  // by host index, at the last interval
-  uint64_t generation_ = 0;          // of UpdateHosts()
 };
 
 // The clusters of an engine that want attention.

@@ -32,9 +32,11 @@ class LookAhead {
       drawn_ = true;
     }
     const Pair pair = pairs_[0];
-    for (uint32_t& index : pairs_[0]) {
-      index = DrawBelow(random, source.size());
-      source.active.Prefetch(*source.hosts[index]);
+    for (uint32_t& index : pairs_[0]) index = DrawBelow(random, source.size());
+    if (source.active.shared()) {
+      for (const uint32_t index : pairs_[0]) {
+        source.active.Prefetch(*source.hosts[index]);
+      }
     }
     return pair;
   }

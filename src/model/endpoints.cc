@@ -2,6 +2,8 @@
 
 #include <tuple>
 
+#include "base/hash.h"
+
 namespace meshlib::model {
 
 const char* HealthStatusName(HealthStatus status) {
@@ -31,6 +33,22 @@ bool operator==(const Endpoint& a, const Endpoint& b) {
   }
   if (a.metadata == b.metadata) return true;
   return a.metadata && b.metadata && *a.metadata == *b.metadata;
+}
+
+void AddFingerprints(LocalityEndpoints& locality) {
+  locality.fingerprints.clear();
+  locality.fingerprints.reserve(locality.endpoints.size());
+  for (const Endpoint& endpoint : locality.endpoints) {
+    uint64_t hash =
+        uint64_t{endpoint.weight} << 8 | static_cast<uint64_t>(endpoint.health);
+    hash = base::XxHash64(endpoint.address, hash);
+    hash = base::XxHash64(endpoint.hostname, hash);
+    for (const std::string& address : endpoint.additional_addresses) {
+      hash = base::XxHash64(address, hash);
+    }
+    const uint64_t has_metadata = endpoint.metadata != nullptr ? 1 : 0;
+    locality.fingerprints.push_back((hash & ~uint64_t{1}) | has_metadata);
+  }
 }
 
 bool operator==(const LocalityEndpoints& a, const LocalityEndpoints& b) {

@@ -46,10 +46,26 @@ struct LocalityEndpoints {
   // Unset and 0 both mean that locality-weighted balancing sends nothing.
   std::optional<uint32_t> weight;
   std::vector<Endpoint> endpoints;
+  // Of the endpoints, in their order, by AddFingerprints(): with them an
+  // update of many endpoints is compared quickly. Derived, so not a part of
+  // the value.
+  std::vector<uint64_t> fingerprints;
+
+  bool has_fingerprints() const {
+    return fingerprints.size() == endpoints.size();
+  }
 
   friend bool operator==(const LocalityEndpoints& a,
                          const LocalityEndpoints& b);
 };
+
+// Sets the fingerprints: hashes of all fields but the metadata, which is
+// larger than the rest together and mostly shared.
+void AddFingerprints(LocalityEndpoints& locality);
+// Whether the endpoint has metadata, to be compared besides.
+inline bool FingerprintHasMetadata(uint64_t fingerprint) {
+  return (fingerprint & 1) != 0;
+}
 
 struct DropOverload {
   std::string category;

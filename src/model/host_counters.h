@@ -92,6 +92,9 @@ class ActiveRequests {
     return in_flight < 0 ? 0 : static_cast<uint32_t>(in_flight);
   }
 
+  // Whether several stripes are in use.
+  bool shared() const { return stripes() > 1; }
+
   void Prefetch(const Host& host) const {
     const uint32_t used = stripes();
     for (uint32_t i = 0; i < used; ++i) PrefetchIn(i, host);
@@ -109,17 +112,19 @@ class ActiveRequests {
   uint32_t stripes() const {
     return used_ == nullptr ? 0 : used_->load(std::memory_order_acquire);
   }
+  int64_t SumOf(uint32_t stripe, CounterPlace place) const {
+    const HostCounterTable* table =
+        tables_[stripe].load(std::memory_order_acquire);
+    if (table == nullptr) return 0;
+    const HostCounters* counters = table->At(place);
+    return counters == nullptr ? 0
+                               : counters->uses.load(std::memory_order_relaxed);
+  }
   int64_t Sum(CounterPlace place) const {
-    int64_t sum = 0;
     const uint32_t used = stripes();
-    for (uint32_t i = 0; i < used; ++i) {
-      const HostCounterTable* table =
-          tables_[i].load(std::memory_order_acquire);
-      if (table == nullptr) continue;
-      const HostCounters* counters = table->At(place);
-      if (counters == nullptr) continue;
-      sum += counters->uses.load(std::memory_order_relaxed);
-    }
+    if (used == 0) return 0;
+    int64_t sum = SumOf(0, place);
+    for (uint32_t i = 1; i < used; ++i) sum += SumOf(i, place);
     return sum;
   }
 

@@ -129,6 +129,7 @@ model::LocalityEndpoints ConvertLocalityEndpoints(
     out.endpoints.push_back(ConvertEndpoint(endpoints[i], type, errors));
     weights += out.endpoints.back().weight;
   }
+  model::AddFingerprints(out);
   if (weights > UINT32_MAX) {
     errors.ErrorAt("lb_endpoints", absl::StrCat("the weights sum to ", weights,
                                                 " > ", UINT32_MAX));
