@@ -44,7 +44,9 @@ struct MESHLIB_EXPORT Explanation {
     std::string zone;
     std::string sub_zone;
     uint32_t weight = 1;
-    std::string health;      // EDS: "HEALTHY", "DRAINING", ...
+    // EDS: "HEALTHY", "DRAINING", ... Without a status (UNKNOWN, or a host of
+    // the file) it is "HEALTHY", as Envoy's admin pages have it.
+    std::string health;
     bool ejected = false;    // by outlier detection
     bool available = false;  // a pick may choose it now
   };

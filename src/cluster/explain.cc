@@ -82,8 +82,10 @@ void ExplainHosts(const ClusterVersion& cluster, const RuntimeCluster& runtime,
         host.zone = entry.host->locality().zone;
         host.sub_zone = entry.host->locality().sub_zone;
         host.weight = entry.weight;
-        host.health =
-            model::HealthStatusName(runtime.hosts().EdsHealth(*entry.host));
+        const model::HealthStatus eds = runtime.hosts().EdsHealth(*entry.host);
+        host.health = model::HealthStatusName(
+            eds == model::HealthStatus::kUnknown ? model::HealthStatus::kHealthy
+                                                 : eds);
         host.ejected = runtime.hosts().Ejected(*entry.host);
         host.available = cluster.balancer().Available(p, entry.health);
         out.hosts.push_back(std::move(host));
