@@ -274,6 +274,111 @@ TEST_F(MeshTest, ARequestsHeadersMayAskForRetries) {
             Reason::kLimitExceeded);
 }
 
+TEST_F(MeshTest, ASuccessEndsARunOfFailures) {
+  auto cluster = MakeCluster("a", 1);
+  cluster->outlier_detection.emplace();
+  cluster->outlier_detection->max_ejection_percent = 100;
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  const auto report = [&](const Outcome& outcome) {
+    PickResult pick = target.Pick();
+    ASSERT_TRUE(pick.ok()) << pick.status();
+    target.Report(pick.token, outcome);
+    mesh_->RunPending();
+  };
+  const auto ejected = [&] {
+    return target.Explain(Request()).hosts.at(0).ejected;
+  };
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 4; ++i) report(Outcome::Http(503));
+    report(Outcome::Ok());
+  }
+  EXPECT_FALSE(ejected());
+  for (int i = 0; i < 5; ++i) report(Outcome::Http(503));
+  EXPECT_TRUE(ejected());
+}
+
+TEST_F(MeshTest, ASuccessEndsTheGrowthOfConnectBackoff) {
+  config_->clusters.push_back(MakeCluster("a", 2));
+  Start();
+  const Target target = Resolve("cluster:a");
+  const auto report_first = [&](const Outcome& outcome) {
+    for (int i = 0; i < 4; ++i) {
+      PickResult pick = target.Pick();
+      const bool first = pick.address == "10.0.0.1:80";
+      target.Report(pick.token, first ? outcome : Outcome::Ok());
+      if (first) return true;
+    }
+    return false;
+  };
+  const Outcome refused = Outcome::Failure(Kind::kConnectFailure);
+  // Each first back-off is 1 s and at most 20 % longer, a second 1.6 s and at
+  // most 20 % shorter.
+  for (int round = 0; round < 5; ++round) {
+    ASSERT_TRUE(report_first(refused)) << round;
+    EXPECT_FALSE(report_first(refused));
+    clock_.Advance(absl::Milliseconds(1250));
+    ASSERT_TRUE(report_first(Outcome::Ok())) << round;
+  }
+}
+
+TEST_F(MeshTest, ASuccessIsOneOfLocalOriginToo) {
+  auto cluster = MakeCluster("a", 1);
+  model::OutlierDetection& outlier = cluster->outlier_detection.emplace();
+  outlier.max_ejection_percent = 100;
+  outlier.split_external_local_origin_errors = true;
+  outlier.enforcing_failure_percentage_local_origin = 100;
+  outlier.failure_percentage_threshold = 30;
+  outlier.failure_percentage_minimum_hosts = 1;
+  outlier.failure_percentage_request_volume = 5;
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  const auto interval = [&](int successes, int failures) {
+    for (int i = 0; i < successes + failures; ++i) {
+      PickResult pick = target.Pick();
+      // A reset of a connection that was made: a success and a failure.
+      target.Report(pick.token, i < successes ? Outcome::Ok()
+                                              : Outcome::Failure(Kind::kReset));
+      if (i >= successes && i % 2 == 0) {
+        PickResult again = target.Pick();
+        target.Report(again.token, Outcome::Ok());
+      }
+    }
+    clock_.Advance(absl::Seconds(10));
+    mesh_->RunPending();
+    return target.Explain(Request()).hosts.at(0).ejected;
+  };
+  EXPECT_FALSE(interval(20, 4));
+}
+
+// The way around a host in back-off must not lead to one that was tried.
+TEST_F(MeshTest, ARetryAvoidsBackoffAndPreviousHostsAlike) {
+  config_->clusters.push_back(MakeCluster("a", 3));
+  config_->listeners.push_back(
+      MakeListener({MakeRetryRoute("a", model::kRetryOn5xx, 1)}));
+  Start();
+  const Target target = Resolve("any.host");
+  for (int i = 0; i < 3; ++i) {
+    PickResult pick = target.Pick();
+    if (pick.address == "10.0.0.2:80") {
+      target.Report(pick.token, Outcome::Failure(Kind::kConnectFailure));
+    }
+  }
+  for (uint32_t i = 0; i < 60; ++i) {
+    PickResult pick = target.Pick();
+    const std::string tried(pick.address);
+    ASSERT_TRUE(target.Report(pick.token, Outcome::Http(503)).retry);
+    // Others take some turns meanwhile.
+    for (uint32_t k = (i + 1) * 2654435761u >> 30; k > 0; --k) target.Pick();
+    pick = target.Pick({}, std::move(pick.token));
+    EXPECT_NE(pick.address, tried);
+    EXPECT_NE(pick.address, "10.0.0.2:80");
+    target.Report(pick.token, Outcome::Ok());
+  }
+}
+
 TEST_F(MeshTest, AnUpdateKeepsCountsAndEjections) {
   auto cluster = MakeCluster("a", 3);
   cluster->circuit_breakers.thresholds[0].max_requests = 1;
