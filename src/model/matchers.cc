@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "absl/strings/numbers.h"
 #include "base/strings.h"
@@ -119,72 +118,39 @@ bool CompiledHeaderMatcher::MatchesResponse(absl::Span<const Header> headers,
 
 bool CompiledHeaderMatcher::MatchesHeaders(
     absl::Span<const Header> headers) const {
-  const Header* found = nullptr;
-  size_t first = 0;
-  size_t count = 0;
-  size_t length = 0;
-  for (size_t i = 0; i < headers.size(); ++i) {
-    if (!SameHeaderName(headers[i].name, name_)) continue;
-    if (found == nullptr) {
-      found = &headers[i];
-      first = i;
-    }
-    ++count;
-    length += headers[i].value.size();
+  bool found = false;
+  for (const Header& header : headers) {
+    if (!SameHeaderName(header.name, name_)) continue;
+    if (Hits(header.value)) return !invert_;
+    found = true;
   }
-  if (count == 0) return MatchesValue(std::nullopt);
-  if (count == 1) return MatchesPresentValue(found->value);
-  return MatchesJoined(headers, first, length + count - 1);
-}
-
-bool CompiledHeaderMatcher::MatchesJoined(absl::Span<const Header> headers,
-                                          size_t first, size_t length) const {
-  // Values of everyday size are joined on the stack.
-  std::array<char, 1024> small;
-  std::unique_ptr<char[]> large;
-  char* text = small.data();
-  if (length > small.size()) {
-    large.reset(new char[length]);
-    text = large.get();
-  }
-  char* end = text;
-  for (size_t i = first; i < headers.size(); ++i) {
-    if (!SameHeaderName(headers[i].name, name_)) continue;
-    if (i != first) *end++ = ',';
-    end = std::copy(headers[i].value.begin(), headers[i].value.end(), end);
-  }
-  return MatchesPresentValue(std::string_view(text, length));
+  return found ? invert_ : MatchesValue(std::nullopt);
 }
 
 bool CompiledHeaderMatcher::MatchesValue(
     std::optional<std::string_view> value) const {
-  if (value.has_value()) return MatchesPresentValue(*value);
-  if (missing_is_empty_) return MatchesPresentValue({});
+  if (value.has_value()) return Hits(*value) != invert_;
+  if (missing_is_empty_) return Hits({}) != invert_;
   if (kind_ == HeaderMatcher::Kind::kPresent) return invert_;
   if (kind_ == HeaderMatcher::Kind::kAbsent) return !invert_;
   return false;
 }
 
-bool CompiledHeaderMatcher::MatchesPresentValue(std::string_view value) const {
-  bool match = false;
+bool CompiledHeaderMatcher::Hits(std::string_view value) const {
   switch (kind_) {
     case HeaderMatcher::Kind::kPresent:
-      match = true;
-      break;
+      return true;
     case HeaderMatcher::Kind::kAbsent:
-      match = false;
-      break;
+      return false;
     case HeaderMatcher::Kind::kString:
-      match = string_.Matches(value);
-      break;
+      return string_.Matches(value);
     case HeaderMatcher::Kind::kRange: {
       int64_t number = 0;
-      match = absl::SimpleAtoi(base::ToAbsl(value), &number) &&
-              number >= range_start_ && number < range_end_;
-      break;
+      return absl::SimpleAtoi(base::ToAbsl(value), &number) &&
+             number >= range_start_ && number < range_end_;
     }
   }
-  return match != invert_;
+  return false;
 }
 
 std::vector<CompiledHeaderMatcher> CompileHeaderMatchers(

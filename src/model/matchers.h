@@ -38,8 +38,9 @@ class CompiledStringMatcher {
   std::shared_ptr<const re2::RE2> regex_;
 };
 
-// Envoy's HeaderMatcher, as its HeaderUtility matches:
-//  - the values of a header that stands more than once are joined with ",";
+// Envoy's HeaderMatcher, as Envoy 1.40 matches:
+//  - of a header that stands more than once each value is tested by itself,
+//    and one hit is enough (none, if inverted): values are never joined;
 //  - a missing header matches "absent" (and "present" inverted), and nothing
 //    else, inverted or not, unless treat_missing_header_as_empty makes it the
 //    empty value;
@@ -63,9 +64,8 @@ class CompiledHeaderMatcher {
 
  private:
   bool MatchesHeaders(absl::Span<const Header> headers) const;
-  bool MatchesJoined(absl::Span<const Header> headers, size_t first,
-                     size_t length) const;
-  bool MatchesPresentValue(std::string_view value) const;
+  // Whether one value does, before inversion.
+  bool Hits(std::string_view value) const;
 
   // Which part of a request or response the name means.
   enum class Source : uint8_t {

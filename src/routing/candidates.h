@@ -40,7 +40,7 @@ class Candidates {
     size_t count = 0;
     const std::optional<std::string_view> value =
         FirstHeader(request, by_header_->name, &count);
-    // Several values are matched joined: no lookup.
+    // Any of several values may do: no lookup.
     if (count > 1) return Scan(all_, limit, holds);
     if (value.has_value()) {
       const auto it = by_header_->values.find(base::ToAbsl(*value));

@@ -89,12 +89,12 @@ std::string DescribeHeader(const Request& request, std::string_view name) {
   const std::optional<std::string_view> first =
       FirstHeader(request, name, &count);
   if (count < 2) return DescribeValue(first);
-  std::string joined;
-  ForEachHeader(request, name, [&joined](std::string_view value) {
-    if (!joined.empty()) joined += ',';
-    joined += value;
+  std::string text;
+  ForEachHeader(request, name, [&text](std::string_view value) {
+    text += text.empty() ? DescribeValue(value)
+                         : absl::StrCat(" and \"", base::Excerpt(value), "\"");
   });
-  return DescribeValue(joined);
+  return text;
 }
 
 }  // namespace meshlib::routing

@@ -20,7 +20,7 @@ std::string DescribeQueryMatcher(const model::QueryParameterMatcher& matcher);
 
 // "absent" or "got \"x\"".
 std::string DescribeValue(std::optional<std::string_view> value);
-// The same of a header; several values as they are joined for matching.
+// The same of a header; of several values each: "got \"a\" and \"b\"".
 std::string DescribeHeader(const Request& request, std::string_view name);
 
 }  // namespace meshlib::routing

@@ -22,8 +22,7 @@ namespace meshlib::routing {
 // they stand (not decoded), by their first value; a request without a path
 // matches connect_matcher alone. Immutable and thread-safe.
 //
-// Matching does not allocate, but for RE2's automaton while it grows, and a
-// header of more than 1,024 bytes that stands more than once.
+// Matching does not allocate, but for RE2's automaton while it grows.
 class RouteMatcher {
  public:
   static absl::StatusOr<RouteMatcher> Compile(const model::RouteMatch& config,

@@ -40,11 +40,10 @@ class RouteTable {
 
   // Where the request goes; null members where there is none. `random` is for
   // runtime fractions, and should be the one for ClusterFor. Never throws,
-  // locks or allocates, with two exceptions: RE2 keeps a locked cache per
-  // regex that grows at first, and a header of more than 1,024 bytes that
-  // stands twice or more is joined on the heap. Takes time in the length of
-  // host and path, not in the number of routes that differ in path or in one
-  // exact header value; the others are tried one after the other.
+  // locks or allocates, but that RE2 keeps a locked cache per regex that grows
+  // at first. Takes time in the length of host and path, not in the number of
+  // routes that differ in path or in one exact header value; the others are
+  // tried one after the other.
   Match Find(const Request& request, uint64_t random) const;
 
   // A route that was passed over, and the first reason: "header x-canary: want
