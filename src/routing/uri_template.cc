@@ -16,13 +16,16 @@ namespace {
 constexpr size_t kMaxVariables = 5;
 constexpr size_t kMaxVariableName = 16;
 
-// RFC 3986's pchar but '*' and '=', as a class of RE2.
-constexpr char kPathGlob[] = "[a-zA-Z0-9-._~%!$&'()+,;:@]+";
-constexpr char kTextGlob[] = "[a-zA-Z0-9-._~%!$&'()+,;:@/]*";
+// RFC 3986's pchar, as a class of RE2.
+constexpr char kPathGlob[] = "[a-zA-Z0-9-._~%!$&'()+,;:@=*]+";
+constexpr char kTextGlob[] = "[a-zA-Z0-9-._~%!$&'()+,;:@=*/]*";
+// What no text matches.
+constexpr char kNothing[] = "[^\\x00-\\xff]";
 
 bool IsLiteralChar(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-         std::string_view("-._~%!$&'()+,;:@").find(c) != std::string_view::npos;
+         std::string_view("-._~%!$&'()+,;:@=*").find(c) !=
+             std::string_view::npos;
 }
 
 bool IsName(std::string_view name) {
@@ -41,6 +44,9 @@ class Parser {
 
   absl::StatusOr<std::string> Parse();
 
+  // After Parse: a regex with the same groups that matches nothing.
+  std::string Nothing() const;
+
  private:
   absl::Status Error(std::string_view what) const {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -49,8 +55,9 @@ class Parser {
   }
 
   absl::Status Segment();
+  absl::Status GlobSegment();
   absl::Status Glob();
-  absl::Status Literal();
+  absl::Status Literal(size_t size);
   absl::Status Variable();
   absl::Status VariablePattern(std::string_view pattern);
 
@@ -66,26 +73,49 @@ absl::StatusOr<std::string> Parser::Parse() {
   rest_.remove_prefix(1);
   regex_ = "/";
   while (!rest_.empty()) {
-    absl::Status status = Segment();
+    const absl::Status status = rest_[0] == '*' ? GlobSegment() : Segment();
     if (!status.ok()) return status;
     if (rest_.empty()) break;
-    if (rest_[0] != '/') {
-      // A literal after a glob or variable is a suffix, and the end.
-      status = Literal();
-      if (!status.ok()) return status;
-      if (!rest_.empty()) return Error("only a literal suffix may follow");
-      break;
-    }
     rest_.remove_prefix(1);
     regex_ += '/';
   }
   return regex_;
 }
 
+std::string Parser::Nothing() const {
+  std::string regex = kNothing;
+  for (const std::string_view name : names_) {
+    absl::StrAppend(&regex, "(?P<", base::ToAbsl(name), ">)");
+  }
+  return regex;
+}
+
+// "*" or "**", and perhaps a suffix that ends the whole pattern.
+absl::Status Parser::GlobSegment() {
+  absl::Status status = Glob();
+  if (!status.ok() || rest_.empty() || rest_[0] == '/') return status;
+  status = Literal(rest_.find('/'));
+  if (status.ok() && !rest_.empty()) {
+    return Error("only a literal suffix may follow");
+  }
+  return status;
+}
+
+// "literal", "{variable}", or a variable between literals. The slashes of a
+// variable's pattern are its own only where the variable begins the segment.
 absl::Status Parser::Segment() {
-  if (rest_[0] == '*') return Glob();
-  if (rest_[0] == '{') return Variable();
-  return Literal();
+  if (rest_[0] != '{') {
+    const std::string_view segment = rest_.substr(0, rest_.find('/'));
+    const size_t open = segment.find('{');
+    absl::Status status = Literal(std::min(open, segment.size()));
+    if (!status.ok() || open == std::string_view::npos) return status;
+    if (segment.find('}', open) == std::string_view::npos) {
+      return Error("\"{\" without \"}\" in its segment");
+    }
+  }
+  absl::Status status = Variable();
+  if (!status.ok() || rest_.empty() || rest_[0] == '/') return status;
+  return Literal(rest_.find('/'));
 }
 
 absl::Status Parser::Glob() {
@@ -101,15 +131,19 @@ absl::Status Parser::Glob() {
   return absl::OkStatus();
 }
 
-absl::Status Parser::Literal() {
-  const size_t size = std::min(rest_.find('/'), rest_.size());
+// Reads `size` bytes, or to the end.
+absl::Status Parser::Literal(size_t size) {
+  size = std::min(size, rest_.size());
   if (size == 0) return Error("an empty segment");
   for (size_t i = 0; i < size; ++i) {
-    if (!IsLiteralChar(rest_[0])) return Error("not a character of a literal");
-    if (!absl::ascii_isalnum(static_cast<unsigned char>(rest_[0]))) {
+    const char c = rest_[0];
+    if (!IsLiteralChar(c)) return Error("not a character of a literal");
+    // Envoy 1.40 lets "*" through to the regex, where it repeats what is
+    // before it.
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '*') {
       regex_ += '\\';
     }
-    regex_ += rest_[0];
+    regex_ += c;
     rest_.remove_prefix(1);
   }
   return absl::OkStatus();
@@ -144,7 +178,7 @@ absl::Status Parser::VariablePattern(std::string_view pattern) {
   if (pattern.empty()) return Error("an empty pattern of a variable");
   rest_ = pattern;
   for (;;) {
-    absl::Status status = rest_[0] == '*' ? Glob() : Literal();
+    absl::Status status = rest_[0] == '*' ? Glob() : Literal(rest_.find('/'));
     if (!status.ok()) return status;
     if (rest_.empty()) return absl::OkStatus();
     if (rest_[0] != '/' || rest_.size() == 1) {
@@ -164,9 +198,13 @@ absl::Status RewriteError(std::string_view rewrite, std::string_view what) {
 }  // namespace
 
 absl::StatusOr<UriTemplate> UriTemplate::Compile(std::string_view pattern) {
-  absl::StatusOr<std::string> text = Parser(pattern).Parse();
+  Parser parser(pattern);
+  absl::StatusOr<std::string> text = parser.Parse();
   if (!text.ok()) return text.status();
   absl::StatusOr<Regex> regex = Regex::Compile(*text);
+  // "**" in a literal is no regex. Envoy takes the pattern, and it matches
+  // nothing.
+  if (!regex.ok()) regex = Regex::Compile(parser.Nothing());
   if (!regex.ok()) return regex.status();
   return UriTemplate(*std::move(regex));
 }

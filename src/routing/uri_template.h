@@ -10,11 +10,18 @@
 
 namespace meshlib::routing {
 
-// Envoy's URI template patterns (extensions/path/uri_template_lib): a path of
-// segments between slashes, each a literal, `*` (one segment, not empty),
-// `**` (anything, also nothing), `{name}` (as `*`) or `{name=pattern}`; the
-// last may have a literal suffix. At most one `**`, and no other glob behind
-// it; at most 5 variables with names of 1 to 16 characters, each used once.
+// Envoy's URI template patterns (extensions/path/uri_template_lib), as of 1.40:
+// a path of segments between slashes. A segment is
+//  - a literal;
+//  - `*` (one segment, not empty) or `**` (anything, also nothing), with a
+//    literal suffix at the end of the pattern only;
+//  - `{name}` (as `*`) or `{name=pattern}`, one a segment, between literals or
+//    none; behind a literal the pattern has no slash.
+// At most one `**`, and no other glob behind it; at most 5 variables with names
+// of 1 to 16 characters, each used once. A `*` that does not begin a segment
+// belongs to a literal, but does not stand for itself there: as in Envoy it
+// repeats the character or variable before it (`/ab*` matches /a and /abb),
+// and two of them make a pattern that matches nothing.
 // Immutable and thread-safe.
 class UriTemplate {
  public:
