@@ -31,7 +31,7 @@ std::string_view NearbyType(std::string_view name) {
 }
 
 ResolvedType Invalid(std::string problem) {
-  return {ResolvedType::Kind::kInvalid, nullptr, std::move(problem)};
+  return {ResolvedType::Kind::kInvalid, nullptr, std::move(problem), {}};
 }
 
 }  // namespace
@@ -50,12 +50,21 @@ ResolvedType AnyResolver::Find(const std::string& type_url) {
     const Message* prototype =
         MessageFactory::generated_factory()->GetPrototype(descriptor);
     if (prototype != nullptr) {
-      return {ResolvedType::Kind::kKnown, prototype, {}};
+      return {ResolvedType::Kind::kKnown, prototype, {}, {}};
     }
   }
-  const std::string today = TodaysType(type_url);
+  const std::string today(TodaysType(type_url));
   if (!today.empty()) {
-    return Invalid(absl::StrCat("type ", shown, " is not supported: ", today));
+    ResolvedType type = Find(absl::StrCat("type.googleapis.com/", today));
+    type.url = absl::StrCat("type.googleapis.com/", today);
+    type.problem =
+        absl::StrCat("type ", shown, " is of Envoy's v2 API; write ", today);
+    return type;
+  }
+  if (IsOldType(type_url)) {
+    return Invalid(absl::StrCat("type ", shown,
+                                " is not supported: it is of Envoy's v2 API; "
+                                "write its v3 form"));
   }
   const std::string_view near =
       ++suggestions_ > kMaxSuggestions
@@ -65,8 +74,10 @@ ResolvedType AnyResolver::Find(const std::string& type_url) {
     return Invalid(absl::StrCat("unknown type ", shown, " (did you mean ",
                                 base::ToAbsl(near), "?)"));
   }
-  return {ResolvedType::Kind::kUnknown, nullptr,
-          absl::StrCat("extension ", shown, " is not supported")};
+  return {ResolvedType::Kind::kUnknown,
+          nullptr,
+          absl::StrCat("extension ", shown, " is not supported"),
+          {}};
 }
 
 const ResolvedType& AnyResolver::Resolve(std::string_view type_url) {

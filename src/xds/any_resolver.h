@@ -14,11 +14,12 @@ struct ResolvedType {
   enum class Kind {
     kKnown,    // we have the message
     kUnknown,  // an extension that we do not have: kept, not understood
-    kInvalid,  // no type URL, a slip of the pen or a type of the v2 API
+    kInvalid,  // no type URL, a slip of the pen or a rare type of the v2 API
   };
   Kind kind = Kind::kInvalid;
   const google::protobuf::Message* prototype = nullptr;  // kKnown
-  std::string problem;                                   // kInvalid, kUnknown
+  std::string problem;  // kInvalid, kUnknown; of kKnown: a warning, or empty
+  std::string url;      // kKnown: of today's type, if another was written
 };
 
 // Finds the messages behind type URLs and remembers them. Not thread-safe.

@@ -98,6 +98,8 @@ void ConfigBuilder::Abort() {
   in_element_ = false;
   root_valid_ = true;
   buffered_events_ = 0;
+  kept_.reset();
+  kept_depth_ = 0;
   lines_ = &root_lines_;
   root_lines_.Clear({});
   root_arena_.Reset();
@@ -143,6 +145,11 @@ void ConfigBuilder::BeginMap(Position at) { Begin(at, true); }
 void ConfigBuilder::BeginList(Position at) { Begin(at, false); }
 
 void ConfigBuilder::Begin(Position at, bool is_map) {
+  if (KeepsEvents(at)) {
+    is_map ? kept_->BeginMap(at) : kept_->BeginList(at);
+    ++kept_depth_;
+    return;
+  }
   if (skip_depth_ > 0 || skip_value_) {
     skip_value_ = false;
     ++skip_depth_;
@@ -250,6 +257,11 @@ void ConfigBuilder::DeliverElement(Message* message, Position at) {
 }
 
 void ConfigBuilder::End() {
+  if (KeepsEvents({})) {
+    kept_->End();
+    --kept_depth_;
+    return Kept();
+  }
   if (skip_depth_ > 0) {
     --skip_depth_;
     return;
@@ -257,6 +269,9 @@ void ConfigBuilder::End() {
   if (depth_ == 0) return;
   Frame& frame = Top();
   if (frame.kind == FrameKind::kAny && !AnyEnd(frame)) return;
+  if (frame.kind == FrameKind::kMessage && frame.table->has_typed_config) {
+    FinishConfig(frame);
+  }
   frame.has_key = false;
   if (frame.kind == FrameKind::kMessage) FinishMessage(frame);
   if (frame.any != nullptr && frame.packed != nullptr) Pack(frame);
@@ -281,6 +296,7 @@ void ConfigBuilder::FinishMessage(Frame& frame) {
 }
 
 void ConfigBuilder::Key(Position at, std::string_view name) {
+  if (KeepsEvents(at)) return kept_->Key(at, name);
   if (skip_depth_ > 0 || depth_ == 0) return;
   Frame& frame = Top();
   switch (frame.kind) {
@@ -316,6 +332,10 @@ bool ConfigBuilder::SkipScalar() {
 
 void ConfigBuilder::Scalar(Position at, ScalarStyle style,
                            std::string_view text) {
+  if (KeepsEvents(at)) {
+    kept_->Scalar(at, style, text);
+    return Kept();
+  }
   if (SkipScalar()) return;
   const ScalarText scalar{style, text};
   if (depth_ == 0) {
@@ -350,6 +370,10 @@ void ConfigBuilder::Scalar(Position at, ScalarStyle style,
 }
 
 void ConfigBuilder::Null(Position at) {
+  if (KeepsEvents(at)) {
+    kept_->Null(at);
+    return Kept();
+  }
   if (SkipScalar()) return;
   if (depth_ == 0) {
     if (!expecting_) return;

@@ -18,6 +18,7 @@
 #include "xds/config_builder_table.h"
 #include "xds/event_buffer.h"
 #include "xds/event_sink.h"
+#include "xds/legacy.h"
 #include "xds/line_index.h"
 #include "xds/problem.h"
 
@@ -152,7 +153,10 @@ class ConfigBuilder : public EventSink {
   struct Frame : FrameFields {
     std::string key;                        // kMap, kStruct: the last key
     absl::flat_hash_set<std::string> keys;  // kMap
-    std::unique_ptr<EventBuffer> buffer;    // kAny: what came before "@type"
+    // kAny: what came before "@type". kMessage: the v2 API's "config", whose
+    // type "name" tells, which may follow.
+    std::unique_ptr<EventBuffer> buffer;
+    Position config_at;  // of that "config"
   };
 
   // Where the next value goes.
@@ -197,6 +201,12 @@ class ConfigBuilder : public EventSink {
   void OpenHosts(Frame& cluster, Position at);
   bool OpenRepeated(Frame& frame, Position at, bool is_map);
   google::protobuf::Value* NextValue(Position at, int& node);
+
+  // config_builder_legacy.cc: fields of the v2 API
+  bool KeepLegacyValue(const Frame& frame, Position at, std::string_view name);
+  bool KeepsEvents(Position at);
+  void Kept();
+  void FinishConfig(Frame& frame);
 
   // config_builder_set.cc: scalars
   // Adds to a list, or sets a field, by the one or the other of Reflection.
@@ -257,6 +267,12 @@ class ConfigBuilder : public EventSink {
   int skip_depth_ = 0;          // in a value that is passed over
   bool skip_value_ = false;     // the next value is passed over
   size_t buffered_events_ = 0;
+
+  // The value of a v2 field, kept until it is complete.
+  std::unique_ptr<EventBuffer> kept_;
+  int kept_depth_ = 0;
+  Position kept_at_;
+  LegacyForm kept_form_;  // unknown for "config"
 
   bool in_element_ = false;
   bool element_valid_ = true;

@@ -106,7 +106,10 @@ void ConfigBuilder::TypeKnown(Position at, std::string_view url) {
         break;
       }
       AdoptType(frame, *type.prototype);
-      if (frame.any != nullptr) frame.any->set_type_url(std::string(url));
+      if (!type.problem.empty()) Warning(at, type.problem);
+      if (frame.any != nullptr) {
+        frame.any->set_type_url(type.url.empty() ? std::string(url) : type.url);
+      }
       break;
     case ResolvedType::Kind::kUnknown:
       Report(frame.element ? Severity::kWarning : Severity::kNote,

@@ -92,14 +92,7 @@ void ConfigBuilder::UnknownField(const Frame& frame, Position at,
   if (name == "@type" && (frame.element || frame.any != nullptr)) {
     return KeyError(frame, at, Duplicate(name, {}));
   }
-  const std::string_view today =
-      TodaysForm(table.original, name, table.has_typed_config);
-  if (!today.empty()) {
-    return KeyError(frame, at,
-                    absl::StrCat("\"", base::Excerpt(name),
-                                 "\" is the form of Envoy's v2 API; write ",
-                                 base::ToAbsl(today)));
-  }
+  if (KeepLegacyValue(frame, at, name)) return;
   std::string message = absl::StrCat("no field \"", base::Excerpt(name),
                                      "\" in ", base::ToAbsl(table.original));
   if (name == "<<") {

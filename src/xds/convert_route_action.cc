@@ -132,6 +132,16 @@ void ConvertRewrites(const route::RouteAction& in, const RouteContext& context,
         "can be set");
   }
   out.host_rewrite_literal = in.host_rewrite_literal();
+  if (!in.host_rewrite().empty()) {
+    // A format; without "%" and line breaks it is literal text.
+    if (in.host_rewrite().find_first_of(std::string_view("%\r\n\0", 4)) !=
+        std::string::npos) {
+      errors.ErrorAt(
+          "host_rewrite",
+          "formats are not supported yet, and not safe to pass over");
+    }
+    out.host_rewrite_literal = in.host_rewrite();
+  }
   out.host_rewrite_header = base::LowerAscii(in.host_rewrite_header());
   if (in.has_host_rewrite_path_regex()) {
     ScopedField scope(errors, "host_rewrite_path_regex");

@@ -27,6 +27,10 @@ class EventBuffer : public EventSink {
 
   size_t size() const { return events_.size(); }
   int depth() const { return depth_; }  // of maps and lists still open
+  // Whether the first event begins a map.
+  bool is_map() const {
+    return !events_.empty() && events_.front().kind == Kind::kMap;
+  }
   // Bytes of text in the events [begin, end).
   size_t TextBytes(size_t begin, size_t end) const;
 

@@ -8,14 +8,21 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
+#include "meshlib/xds/envoy/config/listener/v3/listener.pb.h"
+#include "meshlib/xds/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "test/xds/loader_harness.h"
 
 namespace meshlib::xds {
 namespace {
 
+namespace listener = envoy::config::listener::v3;
+namespace hcm =
+    envoy::extensions::filters::network::http_connection_manager::v3;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -56,13 +63,136 @@ TEST(LoaderProblems, NamesUnknownFieldsAndWhatWasMeant) {
        {"4:5: error: C: no field \"<<\" in envoy.config.cluster.v3.Cluster "
         "(YAML merge keys are not supported)"}},
       {"tls_context: {}",
-       {"4:5: error: C: \"tls_context\" is the form of Envoy's v2 API; write "
+       {"4:5: warning: C: \"tls_context\" is the form of Envoy's v2 API; write "
         "transport_socket with an UpstreamTlsContext"}},
       {"filters: [{name: f, config: {a: 1}}]",
        {"4:25: error: C.filters[0]: \"config\" is the form of Envoy's v2 API; "
         "write typed_config with an \"@type\""}},
   };
   for (const Case& c : cases) ExpectProblems(c);
+}
+
+TEST(LoaderProblems, UnderstandsTheUsualFieldsOfTheV2Api) {
+  const Case cases[] = {
+      {"tls_context: {sni: a}\ntransport_socket: {name: x}",
+       {"4:5: warning: C: \"tls_context\" is the form of Envoy's v2 API; write "
+        "transport_socket with an UpstreamTlsContext",
+        "5:5: error: C: \"transport_socket\" stands twice (first on line 4)"}},
+      {"tls_context: {sni: a, snj: b}",
+       {"4:5: warning: C: \"tls_context\" is the form of Envoy's v2 API; write "
+        "transport_socket with an UpstreamTlsContext",
+        "4:27: error: C.transport_socket.typed_config: no field \"snj\" in "
+        "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext (did you "
+        "mean sni?)"}},
+      {"tls_context: 5",
+       {"4:5: warning: C: \"tls_context\" is the form of Envoy's v2 API; write "
+        "transport_socket with an UpstreamTlsContext",
+        "4:18: error: C.transport_socket: got 5, want a map"}},
+      {"extension_protocol_options: {}",
+       {"4:5: warning: C: \"extension_protocol_options\" is the form of "
+        "Envoy's v2 API; write typed_extension_protocol_options"}},
+      // The name may follow; a type that we do not know stays an error, and
+      // nothing else is said about it.
+      {"filters: [{config: {}, name: envoy.router}]",
+       {"4:16: warning: C.filters[0]: \"config\" is the form of Envoy's v2 "
+        "API; write typed_config with the \"@type\" type.googleapis.com/"
+        "envoy.extensions.filters.http.router.v3.Router"}},
+      {"filters: [{name: envoy.tcp_proxy, config: {stat_prefix: a, clstr: b}}]",
+       {"4:39: warning: C.filters[0]: \"config\" is the form of Envoy's v2 "
+        "API; write typed_config with the \"@type\" type.googleapis.com/"
+        "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        "4:64: error: C.filters[0].typed_config: no field \"clstr\" in "
+        "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy (did you mean "
+        "cluster?)"}},
+      {"filters: [{name: envoy.router}]",
+       {"4:15: warning: C.filters[0]: \"envoy.router\" alone is the form of "
+        "Envoy's v2 API; write typed_config with the \"@type\" "
+        "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}},
+      {"filters: [{name: envoy.router, config: {}, config: {}}]",
+       {"4:48: error: C.filters[0]: \"config\" stands twice",
+        "4:36: warning: C.filters[0]: \"config\" is the form of Envoy's v2 "
+        "API; write typed_config with the \"@type\" type.googleapis.com/"
+        "envoy.extensions.filters.http.router.v3.Router"}},
+      {"health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, "
+       "healthy_threshold: 1, http_health_check: {path: /, service_name: x, "
+       "use_http2: true}}]",
+       {"4:124: warning: C.health_checks[0].http_health_check: "
+        "\"service_name\" is the form of Envoy's v2 API; write "
+        "service_name_matcher",
+        "4:141: error: C.health_checks[0].http_health_check: \"use_http2\" is "
+        "the form of Envoy's v2 API; write codec_client_type"}},
+  };
+  for (const Case& c : cases) ExpectProblems(c);
+}
+
+TEST(LoaderProblems, BuildsTodaysMessagesFromTheV2Api) {
+  const auto l = LoadYaml(R"(
+resources:
+- "@type": type.googleapis.com/envoy.config.route.v3.RouteConfiguration
+  name: r
+  virtual_hosts:
+  - name: v
+    domains: ["*"]
+    cors: {allow_origin: ["*"], enabled: true}
+    routes:
+    - match:
+        regex: /a.*
+        headers: [{name: h, regex_match: b+}]
+        query_parameters: [{name: q, value: v}]
+      route:
+        cluster: c
+        auto_host_rewrite_header: x-host
+        request_mirror_policy: {cluster: m}
+- "@type": type.googleapis.com/envoy.api.v2.Listener
+  name: l
+  filter_chains:
+  - tls_context: {require_client_certificate: true}
+    filters:
+    - name: envoy.http_connection_manager
+      config:
+        stat_prefix: s
+        idle_timeout: 5s
+        http_filters: [{name: envoy.router}]
+- "@type": type.googleapis.com/envoy.api.v2.Cluster
+  name: c
+  health_checks:
+  - {timeout: 1s, interval: 1s, http_health_check: {path: /, service_name: x}}
+)");
+  ASSERT_EQ(l->sink.resources.size(), 3u);
+  const auto text = [](const google::protobuf::Message& message) {
+    std::string out;
+    google::protobuf::TextFormat::Printer printer;
+    printer.SetSingleLineMode(true);
+    printer.PrintToString(message, &out);
+    return out;
+  };
+  const std::string route = text(*l->sink.resources[0].message);
+  for (const char* part :
+       {"safe_regex { regex: \"/a.*\" }",
+        "name: \"h\" string_match { safe_regex { regex: \"b+\" } }",
+        "name: \"q\" string_match { exact: \"v\" }",
+        "host_rewrite_header: \"x-host\"",
+        "request_mirror_policies { cluster: \"m\" }"}) {
+    EXPECT_NE(route.find(part), std::string::npos) << part << " in " << route;
+  }
+  const auto& chain = l->Get<listener::Listener>(1).filter_chains(0);
+  const auto& socket = chain.transport_socket();
+  EXPECT_EQ(socket.name(), "envoy.transport_sockets.tls");
+  EXPECT_THAT(socket.typed_config().type_url(),
+              EndsWith("/envoy.extensions.transport_sockets.tls.v3."
+                       "DownstreamTlsContext"));
+  EXPECT_EQ(socket.typed_config().value(), std::string("\x12\x02\x08\x01", 4));
+  hcm::HttpConnectionManager http;
+  EXPECT_TRUE(http.ParseFromString(chain.filters(0).typed_config().value()));
+  EXPECT_EQ(text(http),
+            "stat_prefix: \"s\" http_filters { name: \"envoy.router\" "
+            "typed_config { type_url: \"type.googleapis.com/envoy.extensions."
+            "filters.http.router.v3.Router\" } } "
+            "common_http_protocol_options { idle_timeout { seconds: 5 } } ");
+  EXPECT_NE(text(*l->sink.resources[2].message)
+                .find("service_name_matcher { prefix: \"x\" }"),
+            std::string::npos)
+      << text(*l->sink.resources[2].message);
 }
 
 TEST(LoaderProblems, NamesWrongValuesWithWhatIsWanted) {
@@ -174,10 +304,15 @@ TEST(LoaderProblems, ExplainsTypesThatItCannotResolve) {
        {"4:57: error: C.transport_socket.typed_config: \"@type\" is \"abc\", "
         "want a type URL such as type.googleapis.com/abc"}},
       {"filters: [{name: f, typed_config: {\"@type\": "
-       "type.googleapis.com/envoy.api.v2.Cluster}}]",
+       "type.googleapis.com/envoy.api.v2.Cluster, name: a}}]",
+       {"4:49: warning: C.filters[0].typed_config: type "
+        "type.googleapis.com/envoy.api.v2.Cluster is of Envoy's v2 API; write "
+        "envoy.config.cluster.v3.Cluster"}},
+      {"filters: [{name: f, typed_config: {\"@type\": "
+       "type.googleapis.com/envoy.config.filter.http.lua.v2.Lua}}]",
        {"4:49: error: C.filters[0].typed_config: type "
-        "type.googleapis.com/envoy.api.v2.Cluster is not supported: it is of "
-        "Envoy's v2 API; today's form is envoy.config.cluster.v3.Cluster"}},
+        "type.googleapis.com/envoy.config.filter.http.lua.v2.Lua is not "
+        "supported: it is of Envoy's v2 API; write its v3 form"}},
       {"filters: [{name: f, typed_config: {\"@type\": "
        "type.googleapis.com/envoy.config.cluster.v3.Clutser, a: 1}}]",
        {"4:49: error: C.filters[0].typed_config: unknown type "
