@@ -7,10 +7,12 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "meshlib/xds/envoy/config/core/v3/health_check.pb.h"
 #include "meshlib/xds/envoy/extensions/clusters/aggregate/v3/cluster.pb.h"
 #include "meshlib/xds/envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
+#include "meshlib/xds/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "meshlib/xds/envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "xds/convert_config_source.h"
 #include "xds/convert_endpoints.h"
@@ -24,6 +26,7 @@ namespace {
 
 namespace core = envoy::config::core::v3;
 using envoy::config::cluster::v3::Cluster;
+using envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
 using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 using AggregateConfig =
     envoy::extensions::clusters::aggregate::v3::ClusterConfig;
@@ -181,8 +184,39 @@ bool UsesHttp2(const Cluster& in, const HttpProtocolOptions* extension) {
          extension->has_auto_config();
 }
 
+// Text is in hexadecimal.
+void CheckPayload(const core::HealthCheck::Payload& in, FieldErrors& errors) {
+  const std::string& text = in.text();
+  if (text.size() % 2 == 0 && std::all_of(text.begin(), text.end(), [](char c) {
+        return absl::ascii_isxdigit(static_cast<unsigned char>(c));
+      })) {
+    return;
+  }
+  errors.ErrorAt("text", absl::StrCat("got ", Quoted(text),
+                                      ", want pairs of hexadecimal digits"));
+}
+
+void CheckPayloads(const core::HealthCheck& in, FieldErrors& errors) {
+  const auto check = [&errors](const auto& payloads) {
+    for (int i = 0; i < payloads.size(); ++i) {
+      ScopedField scope(errors, "receive", i);
+      CheckPayload(payloads[i], errors);
+    }
+  };
+  if (in.has_tcp_health_check()) {
+    ScopedField scope(errors, "tcp_health_check");
+    check(in.tcp_health_check().receive());
+    ScopedField send(errors, "send");
+    CheckPayload(in.tcp_health_check().send(), errors);
+  } else if (in.has_http_health_check()) {
+    ScopedField scope(errors, "http_health_check");
+    check(in.http_health_check().receive());
+  }
+}
+
 void CheckHealthCheck(const core::HealthCheck& in, bool http2,
                       FieldErrors& errors) {
+  CheckPayloads(in, errors);
   if (in.has_grpc_health_check() && !http2) {
     errors.ErrorAt("grpc_health_check", "needs a cluster that speaks HTTP/2");
   }
@@ -217,6 +251,9 @@ void CheckHealthChecks(const Cluster& in, bool http2, FieldErrors& errors) {
   }
 }
 
+constexpr std::string_view kHttpOptions =
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
 // Reads the HttpProtocolOptions extension, if there is one.
 std::optional<HttpProtocolOptions> HttpOptions(const Cluster& in,
                                                FieldErrors& errors) {
@@ -227,10 +264,41 @@ std::optional<HttpProtocolOptions> HttpOptions(const Cluster& in,
       errors.Unsupported(UnknownExtension(any));
       continue;
     }
+    // Envoy goes by the key.
+    if (name != kHttpOptions) {
+      errors.Error(
+          absl::StrCat("no such extension; for these options the key "
+                       "is ",
+                       Quoted(kHttpOptions)));
+    }
     HttpProtocolOptions options;
     if (UnpackInto(any, options, errors)) out = std::move(options);
   }
   return out;
+}
+
+bool LacksAlpn(bool has_socket, const core::TransportSocket& socket) {
+  return !has_socket || HoldsA<RawBuffer>(socket.typed_config());
+}
+
+// auto_config lets ALPN choose between HTTP/1 and HTTP/2.
+void CheckAutoConfig(const Cluster& in, FieldErrors& errors) {
+  ScopedField scope(errors, "typed_extension_protocol_options", kHttpOptions);
+  if (LacksAlpn(in.has_transport_socket(), in.transport_socket())) {
+    errors.ErrorAt("auto_config",
+                   "needs a transport_socket that has ALPN, such as TLS");
+    return;
+  }
+  for (int i = 0; i < in.transport_socket_matches_size(); ++i) {
+    const auto& match = in.transport_socket_matches(i);
+    if (!LacksAlpn(match.has_transport_socket(), match.transport_socket())) {
+      continue;
+    }
+    errors.ErrorAt("auto_config",
+                   absl::StrCat("needs transport sockets that have ALPN; "
+                                "transport_socket_matches[",
+                                i, "] has none"));
+  }
 }
 
 void CheckHttpOptions(const Cluster& in, const HttpProtocolOptions* extension,
@@ -243,6 +311,7 @@ void CheckHttpOptions(const Cluster& in, const HttpProtocolOptions* extension,
     }
     return;
   }
+  if (extension->has_auto_config()) CheckAutoConfig(in, errors);
   if (in.has_max_requests_per_connection() &&
       extension->common_http_protocol_options()
           .has_max_requests_per_connection()) {
@@ -283,6 +352,17 @@ void CheckOriginalDst(const Cluster& in, FieldErrors& errors) {
   if (!config.http_header_name().empty() && !config.use_http_header()) {
     ScopedField scope(errors, "original_dst_lb_config");
     errors.ErrorAt("http_header_name", "needs use_http_header: true");
+  }
+}
+
+void CheckFilters(const Cluster& in, FieldErrors& errors) {
+  for (int i = 0; i < in.filters_size(); ++i) {
+    if (in.filters(i).has_typed_config() ||
+        in.filters(i).has_config_discovery()) {
+      continue;
+    }
+    ScopedField scope(errors, "filters", i);
+    errors.ErrorAt("typed_config", "is required");
   }
 }
 
@@ -352,6 +432,7 @@ std::shared_ptr<const model::Cluster> ConvertCluster(
   CheckHealthChecks(in, UsesHttp2(in, extension), errors);
   CheckDns(in, errors);
   CheckOriginalDst(in, errors);
+  CheckFilters(in, errors);
   NoteUnsupported(in, errors);
   if (in.has_metadata()) out->metadata = ConvertMetadata(in.metadata());
   if (in.has_per_connection_buffer_limit_bytes()) {

@@ -163,8 +163,9 @@ void ConvertPolicy(const endpoint::ClusterLoadAssignment::Policy& in,
     out.drops.push_back({in.drop_overloads(i).category(), *parts});
   }
   if (in.drop_overloads_size() > 1) {
-    errors.WarningAt("drop_overloads",
-                     "has several categories; Envoy takes only one");
+    errors.ErrorAt("drop_overloads",
+                   absl::StrCat("has ", in.drop_overloads_size(),
+                                " categories, want one at most"));
   }
   if (in.has_endpoint_stale_after()) {
     errors.UnsupportedAt("endpoint_stale_after",

@@ -157,6 +157,15 @@ bool TakeWrrLocality(const ::google::protobuf::Any& any,
   }
   out.locality_weighted = true;
   out.zone_aware.reset();
+  if (policy.endpoint_picking_policy().policies_size() > 0 &&
+      !HoldsA<ClientSideWeightedRoundRobin>(policy.endpoint_picking_policy()
+                                                .policies(0)
+                                                .typed_extension_config()
+                                                .typed_config())) {
+    context.errors.WarningAt("endpoint_picking_policy",
+                             "Envoy refuses any but "
+                             "client_side_weighted_round_robin here");
+  }
   return true;
 }
 

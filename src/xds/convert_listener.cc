@@ -140,6 +140,17 @@ void ConvertListenerAddress(const listener::Listener& in, FieldErrors& errors,
   }
 }
 
+// UDP has no connections that a filter chain could serve; HTTP/3, which has,
+// needs udp_listener_config.
+void CheckUdp(const listener::Listener& in, FieldErrors& errors) {
+  if (in.filter_chains_size() == 0 ||
+      in.address().socket_address().protocol() != core::SocketAddress::UDP) {
+    return;
+  }
+  errors.ErrorAt("filter_chains",
+                 "cannot be combined with an address of protocol UDP");
+}
+
 void CheckListenerFilters(const listener::Listener& in, FieldErrors& errors) {
   for (int i = 0; i < in.listener_filters_size(); ++i) {
     const auto& filter = in.listener_filters(i);
@@ -182,6 +193,7 @@ std::shared_ptr<const model::Listener> ConvertListener(
   }
   ConvertFilterChains(in, errors, deferred, *out);
   CheckHasFilterChains(in, legacy, errors);
+  CheckUdp(in, errors);
   CheckListenerFilters(in, errors);
   if (errors.error_count() != errors_before) return nullptr;
   return out;

@@ -110,6 +110,22 @@ void ConvertRetryPriority(const route::RetryPolicy::RetryPriority& in,
       static_cast<uint32_t>(std::max(config.update_frequency(), 0));
 }
 
+// Those of Envoy are passed over, others can only be mistaken.
+void CheckOptionsPredicates(const route::RetryPolicy& in, FieldErrors& errors) {
+  for (int i = 0; i < in.retry_options_predicates_size(); ++i) {
+    ScopedField scope(errors, "retry_options_predicates", i);
+    const std::string_view type =
+        AnyTypeName(in.retry_options_predicates(i).typed_config());
+    if (type.substr(0, 6) == "envoy.") {
+      errors.Unsupported("is not supported; passed over");
+    } else {
+      errors.ErrorAt("typed_config",
+                     absl::StrCat("retry options predicate ", Quoted(type),
+                                  " is not supported"));
+    }
+  }
+}
+
 // Envoy's smallest back-off is a millisecond.
 absl::Duration AtLeastAMillisecond(absl::Duration duration) {
   return std::max(duration, absl::Milliseconds(1));
@@ -202,10 +218,7 @@ model::RetryPolicy ConvertRetryPolicy(const route::RetryPolicy& in,
   if (in.has_rate_limited_retry_back_off()) {
     ConvertRateLimited(in.rate_limited_retry_back_off(), errors, out);
   }
-  if (in.retry_options_predicates_size() > 0) {
-    errors.UnsupportedAt("retry_options_predicates",
-                         "is not supported; passed over");
-  }
+  CheckOptionsPredicates(in, errors);
   return out;
 }
 

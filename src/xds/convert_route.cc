@@ -268,6 +268,25 @@ model::VirtualHost ConvertVirtualHost(const route::VirtualHost& in,
   return out;
 }
 
+// A plugin that nobody knows must say that it is optional. Routes that use one
+// are refused in any case.
+void CheckPlugins(const route::RouteConfiguration& in, FieldErrors& errors) {
+  for (int i = 0; i < in.cluster_specifier_plugins_size(); ++i) {
+    const auto& plugin = in.cluster_specifier_plugins(i);
+    const std::string_view type =
+        AnyTypeName(plugin.extension().typed_config());
+    if (plugin.is_optional() || type.substr(0, 6) == "envoy." ||
+        type.substr(0, 5) == "grpc.") {
+      continue;
+    }
+    ScopedField scope(errors, "cluster_specifier_plugins", i);
+    ScopedField extension(errors, "extension");
+    errors.ErrorAt("typed_config",
+                   absl::StrCat("cluster specifier plugin ", Quoted(type),
+                                " is not supported, and not optional"));
+  }
+}
+
 // Each domain belongs to one virtual host, without regard to case.
 class UniqueDomains {
  public:
@@ -323,6 +342,7 @@ std::shared_ptr<const model::RouteConfig> ConvertRouteConfig(
   out->request_mirror_policies =
       ConvertMirrorPolicies(in.request_mirror_policies(), context);
   NoteFilterConfigs(in.typed_per_filter_config(), errors);
+  CheckPlugins(in, errors);
   if (in.ignore_path_parameters_in_path_matching()) {
     errors.ErrorAt("ignore_path_parameters_in_path_matching",
                    "is not supported yet; routes would match other requests");

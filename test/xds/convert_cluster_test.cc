@@ -93,6 +93,16 @@ TEST(ConvertCluster, WrrLocalityWeighsLocalitiesAndUsesItsChild) {
   EXPECT_EQ(c.lb.policy, model::LbPolicy::kMaglev);
   EXPECT_EQ(c.lb.maglev_table_size, 503u);
   EXPECT_TRUE(c.lb.locality_weighted);
+  EXPECT_THAT(
+      ProblemsOf(ClusterYaml(
+          "load_balancing_policy: {policies: [" +
+          Policy("wrr_locality.v3.WrrLocality, endpoint_picking_policy: "
+                 "{policies: [" +
+                 Policy("maglev.v3.Maglev") + "]}") +
+          "]}")),
+      HasSubstr("warning: static_resources.clusters[0].load_balancing_policy."
+                "policies[0].typed_extension_config.typed_config."
+                "endpoint_picking_policy: Envoy refuses any but"));
 }
 
 TEST(ConvertCluster, PolicyInATypedStructIsThePolicyItNames) {
