@@ -233,6 +233,11 @@ void ConvertVirtualHostPolicies(const route::VirtualHost& in,
   mirrors.validate_clusters = context.validate_clusters && in.routes_size() > 0;
   out.request_mirror_policies =
       ConvertMirrorPolicies(in.request_mirror_policies(), mirrors);
+  for (int i = 0; i < in.virtual_clusters_size(); ++i) {
+    if (in.virtual_clusters(i).headers_size() > 0) continue;
+    ScopedField scope(errors, "virtual_clusters", i);
+    errors.ErrorAt("headers", "is required, with at least one");
+  }
   if (in.rate_limits_size() > 0) {
     errors.UnsupportedAt("rate_limits", "rate limits are not supported yet");
   }
