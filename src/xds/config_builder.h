@@ -231,6 +231,7 @@ class ConfigBuilder : public EventSink {
   void AnyBegin(Frame& frame, Position at, bool is_map);
   void AnyScalar(Frame& frame, Position at, ScalarText scalar);
   bool AnyEnd(Frame& frame);
+  void UnwrapResource(Frame& frame);
   void CountBuffered(Frame& frame, Position at);
   void TypeKnown(Position at, std::string_view url);
   void AdoptType(Frame& frame, const google::protobuf::Message& prototype);

@@ -87,10 +87,21 @@ bool ConfigBuilder::AnyEnd(Frame& frame) {
     CountBuffered(frame, frame.at);
     return false;
   }
-  if (frame.buffer != nullptr || frame.element) {
+  if (frame.element && frame.buffer != nullptr) UnwrapResource(frame);
+  if (frame.kind == FrameKind::kAny &&
+      (frame.buffer != nullptr || frame.element)) {
     Error(frame.at, "no \"@type\", which says what this is");
   }
   return true;
+}
+
+// A DeltaDiscoveryResponse wraps its resources: {"name", "version",
+// "resource"}. The events of the latter are then those of the element.
+void ConfigBuilder::UnwrapResource(Frame& frame) {
+  const EventBuffer::Range range = frame.buffer->FindValue("resource");
+  if (!frame.buffer->is_map(range.begin)) return;
+  const std::unique_ptr<EventBuffer> wrapper = std::move(frame.buffer);
+  wrapper->Replay(range.begin + 1, range.end - 1, *this);
 }
 
 void ConfigBuilder::TypeKnown(Position at, std::string_view url) {

@@ -86,6 +86,23 @@ std::string_view EventBuffer::FindScalar(std::string_view name) const {
   return {};
 }
 
+EventBuffer::Range EventBuffer::FindValue(std::string_view name) const {
+  int depth = 0;
+  size_t begin = 0;  // of the value being read; 0: of another field
+  for (size_t i = 0; i < events_.size(); ++i) {
+    const Event& event = events_[i];
+    if (event.kind == Kind::kMap || event.kind == Kind::kList) ++depth;
+    if (event.kind == Kind::kEnd) --depth;
+    if (depth > 0) continue;
+    if (event.kind == Kind::kKey) {
+      begin = Text(event) == name ? i + 1 : 0;
+    } else if (begin > 0) {
+      return {begin, i + 1};
+    }
+  }
+  return {};
+}
+
 void EventBuffer::Clear() {
   events_.clear();
   depth_ = 0;

@@ -27,9 +27,9 @@ class EventBuffer : public EventSink {
 
   size_t size() const { return events_.size(); }
   int depth() const { return depth_; }  // of maps and lists still open
-  // Whether the first event begins a map.
-  bool is_map() const {
-    return !events_.empty() && events_.front().kind == Kind::kMap;
+  // Whether the event at `index` begins a map.
+  bool is_map(size_t index = 0) const {
+    return index < events_.size() && events_[index].kind == Kind::kMap;
   }
   // Bytes of text in the events [begin, end).
   size_t TextBytes(size_t begin, size_t end) const;
@@ -45,6 +45,14 @@ class EventBuffer : public EventSink {
   // The text of the scalar that follows the outermost map's key `name`, empty
   // if there is none.
   std::string_view FindScalar(std::string_view name) const;
+
+  // Of a buffer with the fields of a map that is not in it: the events of the
+  // field's value, nothing if there is no such field.
+  struct Range {
+    size_t begin = 0;
+    size_t end = 0;
+  };
+  Range FindValue(std::string_view name) const;
 
   // Keeps the memory for the next use.
   void Clear();

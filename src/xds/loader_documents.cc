@@ -32,11 +32,24 @@ constexpr std::string_view kGrpcKeys[] = {
     "client_default_listener_resource_name_template",
     "server_listener_resource_name_template"};
 
-// What else a DiscoveryResponse has.
-constexpr std::string_view kEnvelopeKeys[] = {
-    "resources",    "version_info",    "versionInfo",   "type_url",
-    "typeUrl",      "nonce",           "canary",        "control_plane",
-    "controlPlane", "resource_errors", "resourceErrors"};
+// What else a DiscoveryResponse or DeltaDiscoveryResponse has.
+constexpr std::string_view kEnvelopeKeys[] = {"resources",
+                                              "version_info",
+                                              "versionInfo",
+                                              "type_url",
+                                              "typeUrl",
+                                              "nonce",
+                                              "canary",
+                                              "control_plane",
+                                              "controlPlane",
+                                              "resource_errors",
+                                              "resourceErrors",
+                                              "system_version_info",
+                                              "systemVersionInfo",
+                                              "removed_resources",
+                                              "removedResources",
+                                              "removed_resource_names",
+                                              "removedResourceNames"};
 
 // First keys of resources that a document without "@type" may show.
 constexpr std::string_view kResourceKeys[] = {

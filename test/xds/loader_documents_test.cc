@@ -397,5 +397,43 @@ TEST(LoaderDocuments, LaterChecksFindTheirLines) {
             "f.yaml:3:5: note: static_resources.clusters[0]: m3\n");
 }
 
+TEST(LoaderDocuments, TakesTheResourcesOfADeltaResponse) {
+  const auto l = LoadYaml(R"(
+system_version_info: "1"
+type_url: type.googleapis.com/envoy.config.cluster.v3.Cluster
+removed_resources: [x]
+resources:
+- name: a
+  version: "1"
+  resource:
+    name: a
+    "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster
+- resource:
+    "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster
+    name: b
+    connect_timeut: 1s
+  version: "1"
+- {name: c, version: "1", resource: {name: c}}
+- {name: d, version: "1", resource: 5}
+- {name: e, version: "1"}
+)");
+  EXPECT_THAT(
+      l->Lines(),
+      ElementsAre("14:5: error: resources[1]: no field \"connect_timeut\" in "
+                  "envoy.config.cluster.v3.Cluster (did you mean "
+                  "connect_timeout?)",
+                  "16:3: error: resources[2]: no \"@type\", which says what "
+                  "this is",
+                  "17:3: error: resources[3]: no \"@type\", which says what "
+                  "this is",
+                  "18:3: error: resources[4]: no \"@type\", which says what "
+                  "this is"));
+  ASSERT_THAT(l->sink.resources, SizeIs(2));
+  EXPECT_EQ(l->Get<cluster::Cluster>(0).name(), "a");
+  EXPECT_TRUE(l->sink.resources[0].valid);
+  EXPECT_EQ(l->Get<cluster::Cluster>(1).name(), "b");
+  EXPECT_FALSE(l->sink.resources[1].valid);
+}
+
 }  // namespace
 }  // namespace meshlib::xds
