@@ -237,6 +237,7 @@ TEST(RouteMatcher, MatchesQueryParametersAsTheyStand) {
       {present("a", true), "/?a", true},
       {present("a", true), "/?b=1&a=", true},
       {present("a", true), "/?b=a", false},
+      {present("a", true), "/?ab=1", false},
       {present("a", true), "/a", false},
       {present("a", false), "/?b", true},
       {present("a", false), "/?a=1", false},
