@@ -69,6 +69,21 @@ std::vector<Case> Cases() {
   };
 }
 
+TEST(Redirect, ToHttpDropsThePortOfHttps) {
+  model::RedirectAction config;
+  config.scheme_redirect = "http";
+  const auto redirect = Redirect::Compile(
+      config, PathMatch(model::PathMatcher::Kind::kPrefix, "/"));
+  ASSERT_TRUE(redirect.ok());
+  Request request;
+  request.scheme = "https";
+  request.path = "/a";
+  request.authority = "a.com:443";
+  EXPECT_EQ(redirect->Location(request), "http://a.com/a");
+  request.authority = "a.com:444";
+  EXPECT_EQ(redirect->Location(request), "http://a.com:444/a");
+}
+
 TEST(Redirect, ComputesTheLocation) {
   for (const Case& c : Cases()) {
     model::Route route;
