@@ -18,6 +18,16 @@ namespace meshlib::lb {
 inline constexpr uint32_t kNearFrom = 512;
 inline constexpr uint32_t kFarFrom = 4096;
 
+// Has what follows the host at `index` fetched, for policies that take turns.
+inline void FetchAhead(const HostSource& source, uint32_t index,
+                       uint32_t stripe) {
+  if (source.size() < kFarFrom || index + 4 >= source.size()) return;
+  __builtin_prefetch(source.hosts[index + 4]);
+  const model::Host& soon = *source.hosts[index + 2];
+  __builtin_prefetch(&soon.state());
+  source.active.PrefetchIn(stripe, soon);
+}
+
 // Draws hosts one pick before they are used (near) or three (far), and has
 // them fetched step by step meanwhile. Each pick uses two of them, or one.
 // For one source, which must always ask for the same. Not thread-safe.

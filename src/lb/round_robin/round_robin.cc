@@ -43,12 +43,7 @@ const model::Host* RoundRobin::Pick(const HostSource& source,
   }
   const uint32_t index = state.next;
   state.next = index + 1 == source.size() ? 0 : index + 1;
-  if (source.size() >= kFarFrom && index + 4 < source.size()) {
-    __builtin_prefetch(source.hosts[index + 4]);
-    const model::Host& soon = *source.hosts[index + 2];
-    __builtin_prefetch(&soon.state());
-    source.active.PrefetchIn(context.stripe, soon);
-  }
+  FetchAhead(source, index, context.stripe);
   return source.hosts[index];
 }
 
