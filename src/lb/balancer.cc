@@ -27,6 +27,12 @@ std::unique_ptr<SlotState> Balancer::NewSlotState(uint64_t seed) const {
   return slot;
 }
 
+void Balancer::UpdateWeights(int64_t now_ns) const {
+  for (const HostSource* source : sources_) {
+    policy_->UpdateWeights(*source, now_ns);
+  }
+}
+
 HostChoice Balancer::Choice(uint32_t route_index, const Route& route,
                             const model::Host* host) {
   HostChoice choice;

@@ -89,6 +89,11 @@ class Balancer {
   HostChoice PickStateless(base::Random& random,
                            const PickContext& context) const;
 
+  // Client-side weighted round robin: makes weights of what the hosts have
+  // reported, for this and for all versions that share the hosts' sources. On
+  // one thread at a time; picks may go on.
+  void UpdateWeights(int64_t now_ns) const;
+
   // Whether picks read PickContext::cluster_active.
   bool needs_cluster_active() const { return bounded_hosts_ > 0; }
 

@@ -13,6 +13,7 @@
 #include "lb/random/random.h"
 #include "lb/round_robin/round_robin.h"
 #include "lb/slow_start.h"
+#include "lb/weighted_round_robin/weighted_round_robin.h"
 
 namespace meshlib::lb {
 
@@ -81,6 +82,10 @@ absl::Status BalancerBuilder::MakePolicy() {
     case model::LbPolicy::kRingHash:
     case model::LbPolicy::kMaglev:
       return absl::OkStatus();
+    case model::LbPolicy::kClientSideWeightedRoundRobin:
+      balancer_->policy_ =
+          std::make_unique<ClientSideWeightedRoundRobin>(config());
+      break;
     case model::LbPolicy::kCustom:
       for (const std::shared_ptr<LoadBalancerFactory>& factory : factories_) {
         if (factory->name() == config().custom_name) factory_ = factory.get();
@@ -255,6 +260,7 @@ absl::StatusOr<std::shared_ptr<const HostSource>> BalancerBuilder::MakeSource(
     }
   }
   MarkSlowStart(blocks, kind, source.get());
+  balancer_->policy_->Adopt(source.get(), balancer_->input_.now_ns);
   if (factory_ != nullptr) {
     auto custom =
         MakeCustomBalancer(*source, *factory_, config().custom_config);
@@ -267,8 +273,10 @@ absl::StatusOr<std::shared_ptr<const HostSource>> BalancerBuilder::MakeSource(
 void BalancerBuilder::MarkSlowStart(const Blocks& blocks, SourceKind kind,
                                     HostSource* source) const {
   const SlowStartRamp ramp(config().slow_start);
-  const bool applies = config().policy == model::LbPolicy::kRoundRobin ||
-                       config().policy == model::LbPolicy::kLeastRequest;
+  const model::LbPolicy policy = config().policy;
+  const bool applies = policy == model::LbPolicy::kRoundRobin ||
+                       policy == model::LbPolicy::kLeastRequest ||
+                       policy == model::LbPolicy::kClientSideWeightedRoundRobin;
   if (!ramp.enabled() || !applies || kind == SourceKind::kDegraded) return;
   const bool weighted = source->weighted();
   std::vector<bool> ramps;

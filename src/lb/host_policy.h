@@ -10,6 +10,7 @@
 #include "lb/look_ahead.h"
 #include "lb/pick_context.h"
 #include "lb/slow_start.h"
+#include "lb/weighted_round_robin/static_stride.h"
 #include "model/cluster.h"
 #include "model/host.h"
 
@@ -19,6 +20,7 @@ namespace meshlib::lb {
 // uses is its own affair.
 struct SourceState {
   uint32_t next = 0;                  // round robin's index
+  StaticStride::Turn turn;            // client-side weighted round robin's
   LookAhead ahead;                    // drawn for the next picks
   std::unique_ptr<WrrScheduler> wrr;  // weights that stay
   std::unique_ptr<EdfScheduler> edf;  // weights that change
@@ -33,6 +35,11 @@ class HostPolicy {
 
   // Whether unequal weights matter, so that sources must carry them.
   virtual bool uses_weights() const { return true; }
+
+  // Completes a new source, which has its hosts. On the control thread.
+  virtual void Adopt(HostSource* source, int64_t now_ns) const {}
+  // Takes over what the hosts reported since. On the control thread.
+  virtual void UpdateWeights(const HostSource& source, int64_t now_ns) const {}
 
   virtual void Prepare(const HostSource& source, uint64_t seed, int64_t now_ns,
                        SourceState* state) const {}

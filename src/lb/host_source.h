@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "lb/weighted_round_robin/static_stride.h"
 #include "meshlib/load_balancer.h"
 #include "model/host.h"
 #include "model/host_counters.h"
@@ -41,6 +42,9 @@ struct HostSource {
   // start is off.
   std::vector<bool> ramps;
   CustomBalancer custom;
+  // Client-side weighted round robin. What is immutable here is the pointer:
+  // its weights change.
+  std::unique_ptr<StaticStride> stride;
 
   uint32_t size() const { return static_cast<uint32_t>(hosts.size()); }
   bool weighted() const { return !weights.empty(); }

@@ -11,6 +11,12 @@ auto Fields(const ZoneAwareLb& z) {
                   z.force_local_zone_min_size, z.locality_basis);
 }
 
+auto Fields(const LoadReportWeights& w) {
+  return std::tie(w.blackout_period, w.weight_expiration_period,
+                  w.weight_update_period, w.error_utilization_penalty,
+                  w.metric_names);
+}
+
 auto Fields(const LoadBalancing& l) {
   return std::tie(l.policy, l.custom_name, l.custom_config, l.locality_weighted,
                   l.zone_aware, l.healthy_panic_threshold, l.slow_start,
@@ -18,7 +24,8 @@ auto Fields(const LoadBalancing& l) {
                   l.active_request_bias_explicit, l.selection, l.hash_function,
                   l.minimum_ring_size, l.maximum_ring_size, l.maglev_table_size,
                   l.use_hostname_for_hashing, l.hash_balance_factor,
-                  l.ignore_new_hosts_until_first_hc, l.update_merge_window);
+                  l.load_report_weights, l.ignore_new_hosts_until_first_hc,
+                  l.update_merge_window);
 }
 
 auto Fields(const CircuitBreakerThresholds& t) {
@@ -59,6 +66,8 @@ const char* LbPolicyName(LbPolicy policy) {
       return "RING_HASH";
     case LbPolicy::kMaglev:
       return "MAGLEV";
+    case LbPolicy::kClientSideWeightedRoundRobin:
+      return "CLIENT_SIDE_WEIGHTED_ROUND_ROBIN";
     case LbPolicy::kCustom:
       return "CUSTOM";
   }
@@ -84,6 +93,9 @@ const char* DiscoveryTypeName(DiscoveryType type) {
 }
 
 bool operator==(const ZoneAwareLb& a, const ZoneAwareLb& b) {
+  return Fields(a) == Fields(b);
+}
+bool operator==(const LoadReportWeights& a, const LoadReportWeights& b) {
   return Fields(a) == Fields(b);
 }
 bool operator==(const LoadBalancing& a, const LoadBalancing& b) {

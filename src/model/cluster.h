@@ -35,6 +35,7 @@ enum class LbPolicy {
   kRandom,
   kRingHash,
   kMaglev,
+  kClientSideWeightedRoundRobin,  // by the hosts' load reports
   kCustom,  // an application's own, found by `custom_name`
 };
 const char* LbPolicyName(LbPolicy policy);  // "ROUND_ROBIN"
@@ -54,6 +55,23 @@ struct ZoneAwareLb {
   friend bool operator==(const ZoneAwareLb& a, const ZoneAwareLb& b);
 };
 
+// How load reports become weights in client_side_weighted_round_robin (gRFC
+// A58; the names: A114).
+struct LoadReportWeights {
+  // How long a host must have reported before its weight counts.
+  absl::Duration blackout_period = absl::Seconds(10);
+  // When the last report is that old, it no longer counts.
+  absl::Duration weight_expiration_period = absl::Minutes(3);
+  absl::Duration weight_update_period = absl::Seconds(1);  // at least 100 ms
+  double error_utilization_penalty = 1.0;
+  // What stands for the utilization if the host does not report that of the
+  // application: the greatest of these.
+  std::vector<std::string> metric_names;
+
+  friend bool operator==(const LoadReportWeights& a,
+                         const LoadReportWeights& b);
+};
+
 // What load balancing of one cluster is configured to be.
 struct LoadBalancing {
   LbPolicy policy = LbPolicy::kRoundRobin;
@@ -65,7 +83,7 @@ struct LoadBalancing {
   std::optional<ZoneAwareLb> zone_aware;
 
   double healthy_panic_threshold = 50.0;  // percent; Envoy truncates it
-  SlowStart slow_start;                   // round robin and least request
+  SlowStart slow_start;                   // both round robins and least request
 
   uint32_t choice_count = 2;  // least request
   double active_request_bias = 1.0;
@@ -78,6 +96,8 @@ struct LoadBalancing {
   uint64_t maglev_table_size = 65537;
   bool use_hostname_for_hashing = false;
   uint32_t hash_balance_factor = 0;  // 0: off; else percent, at least 100
+
+  LoadReportWeights load_report_weights;  // client-side weighted round robin
 
   // Hosts that are excluded until their first health check, as Envoy's
   // ignore_new_hosts_until_first_hc.

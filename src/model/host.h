@@ -13,13 +13,35 @@
 
 namespace meshlib::model {
 
+// What a host last said about its load, for client-side weighted round robin
+// (gRFC A58). Written by whoever reports a request, read by the control
+// thread. Each field for itself is right; between them a report may be half
+// seen, which moves a weight by no more than that report.
+struct alignas(64) HostLoad {
+  static constexpr int64_t kNever = INT64_MIN;
+
+  std::atomic<double> weight{0};
+  // Of the mesh's clock, in ns: the first report of the present series, and
+  // the last one.
+  std::atomic<int64_t> first_report_ns{kNever};
+  std::atomic<int64_t> last_report_ns{kNever};
+};
+
 // What changes about a host while requests use it. It lives on when an
 // update replaces the Host object (new metadata, say), so that outlier state
 // is kept. All fields that request threads touch are atomics: they and the
 // control thread meet here and nowhere else.
 struct alignas(64) HostState {
+  HostState() = default;
+  HostState(const HostState&) = delete;
+  HostState& operator=(const HostState&) = delete;
+  ~HostState() { delete load.load(std::memory_order_relaxed); }
+
   // load_balancing_weight, as last configured. Written by the control thread.
   std::atomic<uint32_t> weight{1};
+
+  // The index of the Host that has this state now. Control thread only.
+  uint32_t host_index = 0;
 
   // Since when the host takes traffic, in ns of the mesh's clock: slow start
   // counts from here. Written by the control thread.
@@ -43,8 +65,18 @@ struct alignas(64) HostState {
   std::atomic<uint32_t> reached{0};
   HostState* next_flagged = nullptr;  // the list's
 
-  // The index of the Host that has this state now. Control thread only.
-  uint32_t host_index = 0;
+  // Null until a policy wants load reports. Owned; stays once it is there.
+  std::atomic<HostLoad*> load{nullptr};
+
+  // Makes `load`. Control thread only.
+  HostLoad& EnsureLoad() {
+    HostLoad* const there = load.load(std::memory_order_relaxed);
+    if (there != nullptr) return *there;
+    auto* const made = new HostLoad;
+    // Release pairs with the acquire of request threads.
+    load.store(made, std::memory_order_release);
+    return *made;
+  }
 };
 static_assert(sizeof(HostState) == 64, "one cache line per host");
 

@@ -1,4 +1,4 @@
-// The promises that every load-balancing policy keeps, our own five and one
+// The promises that every load-balancing policy keeps, our own and one
 // of an application.
 
 #include <algorithm>
@@ -78,6 +78,12 @@ class EveryPolicy : public ::testing::TestWithParam<LbPolicy> {
     return GetParam() == LbPolicy::kRingHash || GetParam() == LbPolicy::kMaglev;
   }
 
+  // Whether load_balancing_weight does not count.
+  bool IgnoresWeights() const {
+    return GetParam() == LbPolicy::kRandom ||
+           GetParam() == LbPolicy::kClientSideWeightedRoundRobin;
+  }
+
   FakeCluster cluster_;
 };
 
@@ -103,8 +109,7 @@ TEST_P(EveryPolicy, SpreadsOverVeryManyHosts) {
 TEST_P(EveryPolicy, SpreadsByWeightWhereWeightsCount) {
   cluster_.AddLocality(0, "a", {1, 2, 3, 4});
   const Counts counts = Pick(*cluster_.Create(), 20000);
-  const bool ignores =
-      GetParam() == LbPolicy::kRandom || GetParam() == LbPolicy::kCustom;
+  const bool ignores = IgnoresWeights() || GetParam() == LbPolicy::kCustom;
   for (int i = 0; i < 4; ++i) {
     EXPECT_NEAR(counts.at("0-a-" + std::to_string(i) + ":80"),
                 ignores ? 5000 : 2000 * (i + 1), 300)
@@ -113,10 +118,7 @@ TEST_P(EveryPolicy, SpreadsByWeightWhereWeightsCount) {
 }
 
 TEST_P(EveryPolicy, SharesAreExactWhereHostsTakeTurns) {
-  if (Hashes() || GetParam() == LbPolicy::kRandom ||
-      GetParam() == LbPolicy::kCustom) {
-    return;
-  }
+  if (Hashes() || IgnoresWeights() || GetParam() == LbPolicy::kCustom) return;
   cluster_.AddLocality(0, "a", {1, 2, 3, 14});
   const auto balancer = cluster_.Create();
   for (uint64_t seed = 0; seed < 50; ++seed) {
@@ -209,8 +211,7 @@ TEST_P(EveryPolicy, HostsOfWeightZeroGetNothingByWeight) {
   cluster_.AddLocality(0, "a", {0, 2, 0, 2, 3});
   const Counts counts = Pick(*cluster_.Create(), 5000);
   EXPECT_EQ(counts.count(""), 0u);
-  const bool ignores = GetParam() == LbPolicy::kRandom;
-  EXPECT_EQ(counts.count("0-a-0:80"), ignores ? 1u : 0u);
+  EXPECT_EQ(counts.count("0-a-0:80"), IgnoresWeights() ? 1u : 0u);
   EXPECT_EQ(counts.count("0-a-4:80"), 1u);
 }
 
@@ -327,6 +328,7 @@ INSTANTIATE_TEST_SUITE_P(
     Lb, EveryPolicy,
     ::testing::Values(LbPolicy::kRoundRobin, LbPolicy::kLeastRequest,
                       LbPolicy::kRandom, LbPolicy::kRingHash, LbPolicy::kMaglev,
+                      LbPolicy::kClientSideWeightedRoundRobin,
                       LbPolicy::kCustom),
     PolicyName);
 
