@@ -32,7 +32,7 @@ struct Engine::Slot {
   std::shared_ptr<const model::Endpoints> endpoints;
   std::unique_ptr<RuntimeCluster> runtime;  // null: not asked for yet
   bool active = false;                      // some target's routes lead here
-  bool interval_scheduled = false;
+  absl::Time interval_at = absl::InfiniteFuture();  // scheduled
 };
 
 Engine::Engine(EngineOptions options)
@@ -290,13 +290,14 @@ const RuntimeCluster* Engine::Runtime(ClusterId id) const {
 
 void Engine::ScheduleInterval(ClusterId id) {
   Slot& slot = *clusters_[id];
-  if (slot.interval_scheduled || slot.runtime == nullptr) return;
+  if (slot.runtime == nullptr) return;
   const absl::Time next = slot.runtime->NextInterval();
-  if (next == absl::InfiniteFuture()) return;
-  slot.interval_scheduled = true;
-  options_.loop->RunAt(next, [this, id] {
+  if (next >= slot.interval_at) return;
+  slot.interval_at = next;
+  options_.loop->RunAt(next, [this, id, next] {
     Slot& due = *clusters_[id];
-    due.interval_scheduled = false;
+    if (due.interval_at != next) return;  // an earlier one took over
+    due.interval_at = absl::InfiniteFuture();
     if (due.runtime == nullptr) return;
     if (due.runtime->OnInterval(options_.loop->Now())) {
       SetChunk(id, due.runtime->version());
