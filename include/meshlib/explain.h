@@ -44,6 +44,9 @@ struct MESHLIB_EXPORT Explanation {
     std::string zone;
     std::string sub_zone;
     uint32_t weight = 1;
+    // Client-side weighted round robin: what the host's load reports are worth
+    // now; 0: nothing that counts (yet, or any more).
+    double reported_weight = 0;
     // EDS: "HEALTHY", "DRAINING", ... Without a status (UNKNOWN, or a host of
     // the file) it is "HEALTHY", as Envoy's admin pages have it.
     std::string health;

@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "meshlib/load_report.h"
 #include "meshlib/request.h"
 
 namespace meshlib {
@@ -41,6 +42,9 @@ struct Outcome {
 
   absl::Span<const Header> response_headers;
   absl::Duration latency = absl::ZeroDuration();  // 0: not measured
+  // Borrowed, for the call alone; null: none. Read for clusters whose policy
+  // is client_side_weighted_round_robin.
+  const LoadReport* load_report = nullptr;
 
   static Outcome Ok() { return {}; }
   static Outcome Http(int status) {

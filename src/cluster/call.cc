@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "lb/weighted_round_robin/load_weight.h"
 #include "resilience/circuit_breaker.h"
 #include "resilience/connect_backoff.h"
 #include "resilience/outlier_result.h"
@@ -404,6 +405,9 @@ inline void Call::Forget(base::Stripe stripe) {
 RetryDecision Call::End(const Outcome& outcome) {
   if (!open_) return NoRetry(RetryDecision::Reason::kAlreadyReported);
   base::ThreadSlot& slot = engine_->slots().Current();
+  if (outcome.load_report != nullptr) {
+    TakeLoadReport(slot, *outcome.load_report);
+  }
   if (Succeeded(outcome) && !retry_.judges_success &&
       EndPlainSuccess(slot.stripe)) {
     return {};
@@ -435,6 +439,20 @@ RetryDecision Call::EndOther(base::ThreadSlot& slot, const Outcome& outcome) {
   Record(slot, cluster, outcome);
   CloseAttempt(slot.stripe);
   return Decide(slot, cluster, outcome);
+}
+
+// For client-side weighted round robin (gRFC A58): only hosts of such a
+// cluster have a place for it.
+[[gnu::noinline]] void Call::TakeLoadReport(base::ThreadSlot& slot,
+                                            const LoadReport& report) const {
+  model::HostLoad* load =
+      last_host().state().load.load(std::memory_order_acquire);
+  if (load == nullptr) return;
+  const base::ReadSection section(engine_->slots(), slot);
+  const ClusterVersion* cluster = engine_->snapshot().cluster(cluster_id_);
+  if (cluster == nullptr || &cluster->runtime() != cluster_) return;
+  lb::RecordLoadReport(report, cluster->config().lb.load_report_weights,
+                       absl::ToUnixNanos(engine_->clock().Now()), *load);
 }
 
 [[gnu::always_inline]] inline void Call::CloseAttempt(base::Stripe stripe) {

@@ -94,6 +94,7 @@ class Call {
   model::HostCounters& LastCounters(base::Stripe stripe);
   bool EndPlainSuccess(base::Stripe stripe);
   RetryDecision EndOther(base::ThreadSlot& slot, const Outcome& outcome);
+  void TakeLoadReport(base::ThreadSlot& slot, const LoadReport& report) const;
   void CloseAttempt(base::Stripe stripe);
   void Cancel(base::Stripe stripe);
   void Record(base::ThreadSlot& slot, const ClusterVersion* cluster,

@@ -6,6 +6,7 @@
 
 #include "lb/balancer.h"
 #include "lb/pick_context.h"
+#include "lb/weighted_round_robin/load_weight.h"
 #include "model/cluster.h"
 #include "routing/route_table.h"
 
@@ -68,8 +69,19 @@ void ExplainLocalities(const lb::Balancer& balancer, Explanation& out) {
   }
 }
 
+double ReportedWeight(const model::Host& host,
+                      const model::LoadBalancing& config, int64_t now_ns) {
+  const model::HostLoad* load =
+      host.state().load.load(std::memory_order_acquire);
+  if (load == nullptr ||
+      config.policy != model::LbPolicy::kClientSideWeightedRoundRobin) {
+    return 0;
+  }
+  return lb::UsableWeight(*load, config.load_report_weights, now_ns);
+}
+
 void ExplainHosts(const ClusterVersion& cluster, const RuntimeCluster& runtime,
-                  Explanation& out) {
+                  int64_t now_ns, Explanation& out) {
   const auto& priorities = cluster.input().priorities;
   for (uint32_t p = 0; p < priorities.size(); ++p) {
     for (const lb::LocalityHosts& locality : priorities[p].localities) {
@@ -82,6 +94,8 @@ void ExplainHosts(const ClusterVersion& cluster, const RuntimeCluster& runtime,
         host.zone = entry.host->locality().zone;
         host.sub_zone = entry.host->locality().sub_zone;
         host.weight = entry.weight;
+        host.reported_weight =
+            ReportedWeight(*entry.host, cluster.config().lb, now_ns);
         const model::HealthStatus eds = runtime.hosts().EdsHealth(*entry.host);
         host.health = model::HealthStatusName(
             eds == model::HealthStatus::kUnknown ? model::HealthStatus::kHealthy
@@ -156,9 +170,9 @@ Explanation ExplainRequest(Engine& engine, uint32_t target,
                               load.degraded_load, load.panic});
   }
   ExplainLocalities(balancer, out);
-  ExplainHosts(*cluster, *runtime, out);
-  ExplainPick(*cluster, bound, request, absl::ToUnixNanos(engine.clock().Now()),
-              slot.stripe, out);
+  const int64_t now_ns = absl::ToUnixNanos(engine.clock().Now());
+  ExplainHosts(*cluster, *runtime, now_ns, out);
+  ExplainPick(*cluster, bound, request, now_ns, slot.stripe, out);
   return out;
 }
 

@@ -56,6 +56,7 @@ absl::Status RuntimeCluster::Update(
   ConfigureOutlier(now);
   absl::Status status = Rebuild();
   if (!status.ok()) config_ = std::move(old_config);
+  ScheduleWeights(now);
   return status;
 }
 
@@ -69,6 +70,18 @@ void RuntimeCluster::UpdateHosts(absl::Time now) {
   hosts_.Update(endpoints_, priorities, absl::ToUnixNanos(now),
                 outlier_.has_value() ? &*outlier_ : nullptr);
   last_totals_.resize(hosts_.indices());
+}
+
+void RuntimeCluster::ScheduleWeights(absl::Time now) {
+  if (config_ == nullptr ||
+      config_->lb.policy != model::LbPolicy::kClientSideWeightedRoundRobin) {
+    next_weights_ = absl::InfiniteFuture();
+    return;
+  }
+  // No later than before: updates that come all the time hold nothing up.
+  next_weights_ =
+      std::min(next_weights_,
+               now + config_->lb.load_report_weights.weight_update_period);
 }
 
 void RuntimeCluster::ConfigureOutlier(absl::Time now) {
@@ -136,6 +149,18 @@ bool RuntimeCluster::OnAttention(absl::Time now) {
 }
 
 bool RuntimeCluster::OnInterval(absl::Time now) {
+  if (now >= next_weights_) {
+    // Not a new version: the weights of the present one change.
+    if (version_ != nullptr) {
+      version_->balancer().UpdateWeights(absl::ToUnixNanos(now));
+    }
+    next_weights_ = absl::InfiniteFuture();
+    ScheduleWeights(now);
+  }
+  return OnOutlierInterval(now);
+}
+
+bool RuntimeCluster::OnOutlierInterval(absl::Time now) {
   if (!outlier_ || now < outlier_->next_interval()) return false;
   std::vector<Totals> totals(hosts_.indices());
   blocks_.ForEach([&](const StripeBlock& block) {

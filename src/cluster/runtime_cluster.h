@@ -1,6 +1,7 @@
 #ifndef MESHLIB_CLUSTER_RUNTIME_CLUSTER_H_
 #define MESHLIB_CLUSTER_RUNTIME_CLUSTER_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -80,12 +81,14 @@ class RuntimeCluster {
   // Acts on what Attention() was told; only for who took the cluster from
   // the AttentionList. True: there is a new version.
   bool OnAttention(absl::Time now);
-  // Runs what is due of outlier detection. True: there is a new version.
+  // Runs what is due of outlier detection and of weights from load reports.
+  // True: there is a new version.
   bool OnInterval(absl::Time now);
   // When OnInterval() is due next.
   absl::Time NextInterval() const {
-    return outlier_.has_value() ? outlier_->next_interval()
-                                : absl::InfiniteFuture();
+    return outlier_.has_value()
+               ? std::min(outlier_->next_interval(), next_weights_)
+               : next_weights_;
   }
 
   const ClusterHosts& hosts() const { return hosts_; }
@@ -102,6 +105,8 @@ class RuntimeCluster {
  private:
   absl::Status Rebuild();
   void ConfigureOutlier(absl::Time now);
+  void ScheduleWeights(absl::Time now);
+  bool OnOutlierInterval(absl::Time now);
   bool MarkEjections(const resilience::OutlierDetector::Events& events);
   bool Apply(const resilience::OutlierDetector::Events& events);
   void UpdateHosts(absl::Time now);
@@ -128,6 +133,8 @@ class RuntimeCluster {
   std::shared_ptr<const ClusterVersion> version_;
   ClusterHosts hosts_;
   std::optional<resilience::OutlierDetector> outlier_;
+  // When load reports become weights; never, unless the policy wants them.
+  absl::Time next_weights_ = absl::InfiniteFuture();
   struct Totals {
     uint32_t total = 0, failed = 0, local_total = 0, local_failed = 0;
   };

@@ -125,6 +125,7 @@ struct Running {
   std::unique_ptr<Target> target;
   Header header{"x-user", "4711"};
   Request request;
+  double qps = 0;  // for load reports
 };
 
 // Ends the process on any error: in the child that is a failed test.
@@ -183,6 +184,21 @@ TEST_P(MeshBudget, APickAndASuccessUseNothing) {
   ExpectNothingUsed(On(Succeed));
 }
 
+// Each time another load, so that there is something to take.
+TEST_P(MeshBudget, ASuccessWithALoadReportUsesNothing) {
+  ExpectNothingUsed(On([](Running& running) {
+    PickResult pick = running.target->Pick(running.request);
+    if (!pick.ok()) std::abort();
+    const LoadReport::Metric queue{"named_metrics.queue", 0.5};
+    LoadReport report;
+    report.qps = running.qps += 1;
+    report.named_metrics = absl::MakeConstSpan(&queue, 1);
+    Outcome outcome = Outcome::Ok();
+    outcome.load_report = &report;
+    running.target->Report(pick.token, outcome);
+  }));
+}
+
 void Fail(Running& running) {
   PickResult pick = running.target->Pick(running.request);
   for (int i = 0; i < 4 && pick.ok(); ++i) {
@@ -236,6 +252,14 @@ TEST_P(MeshBudget, APickThatFailsUsesNothing) {
   }));
 }
 
+constexpr char kClientSideWeightedRoundRobin[] = R"(load_balancing_policy:
+      policies:
+      - typed_extension_config:
+          name: envoy.load_balancing_policies.client_side_weighted_round_robin
+          typed_config:
+            "@type": type.googleapis.com/envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin
+            metric_names_for_computing_utilization: [named_metrics.queue])";
+
 INSTANTIATE_TEST_SUITE_P(
     Policies, MeshBudget,
     ::testing::Values(
@@ -244,6 +268,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"Random", "lb_policy: RANDOM"},
         Case{"RingHash", "lb_policy: RING_HASH"},
         Case{"Maglev", "lb_policy: MAGLEV"},
+        Case{"ClientSideWeightedRoundRobin", kClientSideWeightedRoundRobin},
         Case{"LocalityWeights",
              "common_lb_config: {locality_weighted_lb_config: {}}"}),
     [](const auto& info) { return std::string(info.param.name); });
