@@ -1,7 +1,9 @@
 #include "xds/convert_lb_policy.h"
 
+#include <algorithm>
 #include <string>
 
+#include "absl/time/time.h"
 #include "meshlib/xds/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin.pb.h"
 #include "meshlib/xds/envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided.pb.h"
 #include "meshlib/xds/envoy/extensions/load_balancing_policies/common/v3/common.pb.h"
@@ -32,6 +34,7 @@ using lb::subset::v3::Subset;
 using lb::wrr_locality::v3::WrrLocality;
 
 constexpr int kMaxDepth = 16;  // of policies in policies, as gRFC A52
+constexpr absl::Duration kLeastWeightUpdatePeriod = absl::Milliseconds(100);
 
 void ConvertLocality(const LocalityLbConfig& in, model::LoadBalancing& out) {
   out.locality_weighted = in.has_locality_weighted_lb_config();
@@ -113,14 +116,42 @@ bool Convert(const Maglev& in, FieldErrors& errors, model::LoadBalancing& out) {
   return true;
 }
 
+// gRFC A58, A114.
+model::LoadReportWeights ConvertWeights(const ClientSideWeightedRoundRobin& in,
+                                        FieldErrors& errors) {
+  model::LoadReportWeights out;
+  const auto duration = [&](bool set, const auto& value, std::string_view name,
+                            absl::Duration& field) {
+    if (!set) return;
+    ScopedField scope(errors, name);
+    field = ConvertDuration(value, errors);
+  };
+  duration(in.has_blackout_period(), in.blackout_period(), "blackout_period",
+           out.blackout_period);
+  duration(in.has_weight_expiration_period(), in.weight_expiration_period(),
+           "weight_expiration_period", out.weight_expiration_period);
+  duration(in.has_weight_update_period(), in.weight_update_period(),
+           "weight_update_period", out.weight_update_period);
+  out.weight_update_period =
+      std::max(out.weight_update_period, kLeastWeightUpdatePeriod);
+  // The rules refuse what is below 0.
+  out.error_utilization_penalty = ValueOr(in.has_error_utilization_penalty(),
+                                          in.error_utilization_penalty(), 1.0f);
+  out.metric_names.assign(in.metric_names_for_computing_utilization().begin(),
+                          in.metric_names_for_computing_utilization().end());
+  return out;
+}
+
 bool Convert(const ClientSideWeightedRoundRobin& in, FieldErrors& errors,
              model::LoadBalancing& out) {
-  // Without load reports that policy is round robin too.
-  errors.Unsupported(
-      "client_side_weighted_round_robin is not supported yet; hosts are "
-      "taken in turn (round robin)");
-  out.policy = model::LbPolicy::kRoundRobin;
+  out.policy = model::LbPolicy::kClientSideWeightedRoundRobin;
+  out.load_report_weights = ConvertWeights(in, errors);
   out.locality_weighted = true;
+  if (in.enable_oob_load_report().value()) {
+    errors.UnsupportedAt("enable_oob_load_report",
+                         "out-of-band load reports are not supported yet; "
+                         "those of answers count");
+  }
   if (in.has_slow_start_config()) {
     out.slow_start = ConvertSlowStart(in.slow_start_config(), errors);
   }

@@ -105,6 +105,40 @@ TEST(ConvertCluster, WrrLocalityWeighsLocalitiesAndUsesItsChild) {
                 "endpoint_picking_policy: Envoy refuses any but"));
 }
 
+TEST(ConvertCluster, ClientSideWeightedRoundRobinHasItsSettings) {
+  const std::string name =
+      "client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin";
+  const auto policy = [&](const std::string& fields) {
+    return "load_balancing_policy: {policies: [" + Policy(name + fields) + "]}";
+  };
+  const auto defaults = LoadedCluster(policy(""));
+  EXPECT_EQ(defaults.lb.policy, model::LbPolicy::kClientSideWeightedRoundRobin);
+  EXPECT_TRUE(defaults.lb.locality_weighted);
+  EXPECT_EQ(defaults.lb.load_report_weights, model::LoadReportWeights());
+
+  const auto c = LoadedCluster(
+      policy(", blackout_period: 1s, weight_expiration_period: 60s, "
+             "weight_update_period: 0.05s, error_utilization_penalty: 0.5, "
+             "metric_names_for_computing_utilization: [named_metrics.queue, "
+             "mem_utilization], slow_start_config: {slow_start_window: 10s}"));
+  model::LoadReportWeights want;
+  want.blackout_period = absl::Seconds(1);
+  want.weight_expiration_period = absl::Seconds(60);
+  want.weight_update_period = absl::Milliseconds(100);  // the least
+  want.error_utilization_penalty = 0.5;
+  want.metric_names = {"named_metrics.queue", "mem_utilization"};
+  EXPECT_EQ(c.lb.load_report_weights, want);
+  EXPECT_EQ(c.lb.slow_start.window, absl::Seconds(10));
+
+  EXPECT_THAT(ProblemsOf(ClusterYaml(policy(", blackout_period: -1s"))),
+              HasSubstr("blackout_period"));
+  EXPECT_THAT(
+      ProblemsOf(ClusterYaml(policy(", error_utilization_penalty: -1"))),
+      HasSubstr("error_utilization_penalty"));
+  EXPECT_THAT(ProblemsOf(ClusterYaml(policy(", enable_oob_load_report: true"))),
+              HasSubstr("out-of-band load reports are not supported yet"));
+}
+
 TEST(ConvertCluster, PolicyInATypedStructIsThePolicyItNames) {
   const auto c = LoadedCluster(
       "load_balancing_policy: {policies: [{typed_extension_config: {name: p, "
