@@ -70,6 +70,9 @@ void Sizes(benchmark::internal::Benchmark* benchmark) {
 
 BENCHMARK_CAPTURE(PickAndReport, round_robin, model::LbPolicy::kRoundRobin)
     ->Apply(Sizes);
+BENCHMARK_CAPTURE(PickAndReport, client_side_weighted_round_robin,
+                  model::LbPolicy::kClientSideWeightedRoundRobin)
+    ->Apply(Sizes);
 BENCHMARK_CAPTURE(PickAndReport, random, model::LbPolicy::kRandom)
     ->Apply(Sizes);
 BENCHMARK_CAPTURE(PickAndReport, least_request, model::LbPolicy::kLeastRequest)
@@ -78,6 +81,34 @@ BENCHMARK_CAPTURE(PickAndReport, ring_hash, model::LbPolicy::kRingHash)
     ->Apply(Sizes);
 BENCHMARK_CAPTURE(PickAndReport, maglev, model::LbPolicy::kMaglev)
     ->Apply(Sizes);
+
+// The same with hosts that report their load, each its own.
+void PickAndReportLoad(benchmark::State& state) {
+  static Shared shared;
+  constexpr auto kPolicy = model::LbPolicy::kClientSideWeightedRoundRobin;
+  if (state.thread_index() == 0) {
+    auto config = std::make_shared<model::Config>();
+    config->clusters.push_back(
+        MakeBenchCluster(kPolicy, static_cast<uint32_t>(state.range(0))));
+    shared.mesh = MakeMesh(std::move(config));
+    shared.target =
+        std::make_unique<Target>(*shared.mesh->Resolve("cluster:a"));
+  }
+  LoadReport report;
+  report.application_utilization = 0.5;
+  Outcome outcome = Outcome::Ok();
+  outcome.load_report = &report;
+  for (auto _ : state) {
+    PickResult pick = shared.target->Pick({});
+    report.qps = 100 + pick.address[pick.address.size() - 4];
+    shared.target->Report(pick.token, outcome);
+  }
+  if (state.thread_index() == 0) {
+    shared.target.reset();
+    shared.mesh.reset();
+  }
+}
+BENCHMARK(PickAndReportLoad)->Apply(Sizes);
 
 // Routing over range(0) routes that differ in their prefix, then the pick.
 void RoutedPickAndReport(benchmark::State& state) {
