@@ -141,5 +141,18 @@ TEST_F(WeightedRoundRobinTest, SlowStartRampsTheWeightOfANewHost) {
   EXPECT_EQ(PickMany(*balancer, 30).at("0-a-1:80"), 20);
 }
 
+TEST_F(WeightedRoundRobinTest, SlowStartRampsTheMeanToo) {
+  cluster_.config.slow_start.window = absl::Seconds(60);
+  cluster_.AddLocality(0, "a", cluster_.Equal(2));
+  cluster_.host(1).state().available_since_ns = absl::ToUnixNanos(now_);
+  const auto balancer = Create();
+  now_ += absl::Seconds(30);
+  balancer->UpdateWeights(absl::ToUnixNanos(now_));
+  EXPECT_EQ(PickMany(*balancer, 30).at("0-a-1:80"), 10);
+  Report(0, 10);
+  balancer->UpdateWeights(absl::ToUnixNanos(now_));
+  EXPECT_EQ(PickMany(*balancer, 30).at("0-a-1:80"), 10);
+}
+
 }  // namespace
 }  // namespace meshlib::lb
