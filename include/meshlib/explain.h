@@ -63,6 +63,7 @@ struct MESHLIB_EXPORT Explanation {
   std::vector<Rejected> rejected;
   std::vector<Priority> priorities;
   std::vector<Locality> localities;
+  // Without those that random_subsetting leaves out.
   std::vector<Host> hosts;
   std::optional<std::string> pick;  // the address that this pick would take
   std::string failure;              // why there is none

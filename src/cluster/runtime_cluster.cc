@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "lb/nearest_first.h"
+#include "lb/random_subset.h"
 
 namespace meshlib::cluster {
 RuntimeCluster::RuntimeCluster(ClusterId id, std::string name,
@@ -31,6 +32,7 @@ absl::Status RuntimeCluster::Rebuild() {
   input.now_ns = absl::ToUnixNanos(context_->clock->Now());
   input.active = blocks_.active();
   input.priorities = hosts_.Priorities();
+  if (config_->lb.random_subset_size > 0) KeepSubset(input.priorities);
   auto balancer = lb::Balancer::Create(
       input, version_ == nullptr ? nullptr : &version_->balancer(),
       context_->load_balancers);
@@ -70,6 +72,26 @@ void RuntimeCluster::UpdateHosts(absl::Time now) {
   hosts_.Update(endpoints_, priorities, absl::ToUnixNanos(now),
                 outlier_.has_value() ? &*outlier_ : nullptr);
   last_totals_.resize(hosts_.indices());
+}
+
+void RuntimeCluster::KeepSubset(
+    std::vector<lb::PriorityHosts>& priorities) const {
+  lb::RandomSubsetOptions options;
+  options.size = config_->lb.random_subset_size;
+  options.by_locality = config_->lb.random_subset_by_locality;
+  options.seed = base::XxHash64("random_subsetting",
+                                base::XxHash64(name_, context_->seed));
+  // By EDS alone: ejections do not change the subset.
+  const auto candidate = [this](const model::Host& host) {
+    const model::HealthStatus eds = hosts_.EdsHealth(host);
+    return eds == model::HealthStatus::kUnknown ||
+           eds == model::HealthStatus::kHealthy ||
+           eds == model::HealthStatus::kDegraded;
+  };
+  lb::KeepRandomSubset(
+      options, candidate,
+      version_ == nullptr ? nullptr : &version_->input().priorities,
+      priorities);
 }
 
 void RuntimeCluster::ScheduleWeights(absl::Time now) {

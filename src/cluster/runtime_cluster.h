@@ -104,6 +104,7 @@ class RuntimeCluster {
 
  private:
   absl::Status Rebuild();
+  void KeepSubset(std::vector<lb::PriorityHosts>& priorities) const;
   void ConfigureOutlier(absl::Time now);
   void ScheduleWeights(absl::Time now);
   bool OnOutlierInterval(absl::Time now);

@@ -18,14 +18,14 @@ auto Fields(const LoadReportWeights& w) {
 }
 
 auto Fields(const LoadBalancing& l) {
-  return std::tie(l.policy, l.custom_name, l.custom_config, l.locality_weighted,
-                  l.zone_aware, l.healthy_panic_threshold, l.slow_start,
-                  l.choice_count, l.active_request_bias,
-                  l.active_request_bias_explicit, l.selection, l.hash_function,
-                  l.minimum_ring_size, l.maximum_ring_size, l.maglev_table_size,
-                  l.use_hostname_for_hashing, l.hash_balance_factor,
-                  l.load_report_weights, l.ignore_new_hosts_until_first_hc,
-                  l.update_merge_window);
+  return std::tie(
+      l.policy, l.custom_name, l.custom_config, l.locality_weighted,
+      l.zone_aware, l.healthy_panic_threshold, l.slow_start, l.choice_count,
+      l.active_request_bias, l.active_request_bias_explicit, l.selection,
+      l.hash_function, l.minimum_ring_size, l.maximum_ring_size,
+      l.maglev_table_size, l.use_hostname_for_hashing, l.hash_balance_factor,
+      l.load_report_weights, l.random_subset_size, l.random_subset_by_locality,
+      l.ignore_new_hosts_until_first_hc, l.update_merge_window);
 }
 
 auto Fields(const CircuitBreakerThresholds& t) {

@@ -99,6 +99,11 @@ struct LoadBalancing {
 
   LoadReportWeights load_report_weights;  // client-side weighted round robin
 
+  // random_subsetting (gRFC A68): how many hosts of each priority, or of each
+  // locality of it, get traffic at all. 0: off.
+  uint32_t random_subset_size = 0;
+  bool random_subset_by_locality = false;
+
   // Hosts that are excluded until their first health check, as Envoy's
   // ignore_new_hosts_until_first_hc.
   bool ignore_new_hosts_until_first_hc = false;
