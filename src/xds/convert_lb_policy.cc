@@ -11,6 +11,7 @@
 #include "meshlib/xds/envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb.h"
 #include "meshlib/xds/envoy/extensions/load_balancing_policies/override_host/v3/override_host.pb.h"
 #include "meshlib/xds/envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
+#include "meshlib/xds/envoy/extensions/load_balancing_policies/random_subsetting/v3/random_subsetting.pb.h"
 #include "meshlib/xds/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash.pb.h"
 #include "meshlib/xds/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
 #include "meshlib/xds/envoy/extensions/load_balancing_policies/subset/v3/subset.pb.h"
@@ -28,6 +29,7 @@ using lb::least_request::v3::LeastRequest;
 using lb::maglev::v3::Maglev;
 using lb::override_host::v3::OverrideHost;
 using lb::random::v3::Random;
+using lb::random_subsetting::v3::RandomSubsetting;
 using lb::ring_hash::v3::RingHash;
 using lb::round_robin::v3::RoundRobin;
 using lb::subset::v3::Subset;
@@ -188,6 +190,7 @@ bool TakeWrrLocality(const ::google::protobuf::Any& any,
   }
   out.locality_weighted = true;
   out.zone_aware.reset();
+  out.random_subset_by_locality = out.random_subset_size > 0;
   if (policy.endpoint_picking_policy().policies_size() > 0 &&
       !HoldsA<ClientSideWeightedRoundRobin>(policy.endpoint_picking_policy()
                                                 .policies(0)
@@ -197,6 +200,27 @@ bool TakeWrrLocality(const ::google::protobuf::Any& any,
                              "Envoy refuses any but "
                              "client_side_weighted_round_robin here");
   }
+  return true;
+}
+
+// gRFC A68.
+bool TakeRandomSubsetting(const ::google::protobuf::Any& any,
+                          PolicyListContext& context,
+                          model::LoadBalancing& out) {
+  RandomSubsetting policy;
+  if (!UnpackInto(any, policy, context.errors)) return true;
+  if (!policy.has_subset_size()) {
+    context.errors.ErrorAt("subset_size", "is required");
+  }
+  if (!Nested(policy.child_policy(), "child_policy", context, out)) {
+    return false;
+  }
+  if (out.random_subset_size > 0) {
+    context.errors.ErrorAt("child_policy",
+                           "random_subsetting within random_subsetting is not "
+                           "supported");
+  }
+  out.random_subset_size = policy.subset_size().value();
   return true;
 }
 
@@ -250,6 +274,9 @@ bool ConvertOne(const ::google::protobuf::Any& any, PolicyListContext& context,
     return Take<ClientSideWeightedRoundRobin>(any, errors, out);
   }
   if (HoldsA<WrrLocality>(any)) return TakeWrrLocality(any, context, out);
+  if (HoldsA<RandomSubsetting>(any)) {
+    return TakeRandomSubsetting(any, context, out);
+  }
   if (HoldsA<OverrideHost>(any)) return TakeOverrideHost(any, context, out);
   if (HoldsA<Subset>(any)) return TakeSubset(any, context, out);
   if (!HoldsA<ClusterProvided>(any)) return false;

@@ -139,6 +139,57 @@ TEST(ConvertCluster, ClientSideWeightedRoundRobinHasItsSettings) {
               HasSubstr("out-of-band load reports are not supported yet"));
 }
 
+TEST(ConvertCluster, RandomSubsettingHasASizeAndAChild) {
+  const auto list = [](const std::string& policy) {
+    return "load_balancing_policy: {policies: [" + policy + "]}";
+  };
+  const auto subset = [](const std::string& fields, const std::string& child) {
+    return Policy("random_subsetting.v3.RandomSubsetting" + fields +
+                  ", child_policy: {policies: [" + child + "]}");
+  };
+  const auto locality = [](const std::string& child) {
+    return Policy(
+        "wrr_locality.v3.WrrLocality, endpoint_picking_policy: "
+        "{policies: [" +
+        child + "]}");
+  };
+  const std::string maglev = Policy("maglev.v3.Maglev");
+  const auto c = LoadedCluster(list(subset(", subset_size: 5", maglev)));
+  EXPECT_EQ(c.lb.policy, model::LbPolicy::kMaglev);
+  EXPECT_EQ(c.lb.random_subset_size, 5u);
+  EXPECT_FALSE(c.lb.random_subset_by_locality);
+
+  const std::string wrr = Policy(
+      "client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin");
+  const auto outside =
+      LoadedCluster(list(subset(", subset_size: 5", locality(wrr))));
+  EXPECT_TRUE(outside.lb.locality_weighted);
+  EXPECT_EQ(outside.lb.random_subset_size, 5u);
+  EXPECT_FALSE(outside.lb.random_subset_by_locality);
+
+  const auto inside =
+      LoadedCluster(list(locality(subset(", subset_size: 5", wrr))));
+  EXPECT_TRUE(inside.lb.locality_weighted);
+  EXPECT_EQ(inside.lb.random_subset_size, 5u);
+  EXPECT_TRUE(inside.lb.random_subset_by_locality);
+
+  const auto problems = [&](const std::string& policy) {
+    return ProblemsOf(ClusterYaml(list(policy)));
+  };
+  EXPECT_THAT(problems(subset("", maglev)), HasSubstr("subset_size: "));
+  EXPECT_THAT(problems(subset(", subset_size: 0", maglev)),
+              HasSubstr("subset_size: "));
+  EXPECT_THAT(
+      problems(Policy("random_subsetting.v3.RandomSubsetting, subset_size: 1")),
+      HasSubstr("child_policy: "));
+  EXPECT_THAT(
+      problems(subset(", subset_size: 5", subset(", subset_size: 3", maglev))),
+      HasSubstr("within random_subsetting is not supported"));
+  EXPECT_THAT(
+      problems(subset(", subset_size: 5", Policy("pick_first.v3.PickFirst"))),
+      HasSubstr("has no policy that is supported"));
+}
+
 TEST(ConvertCluster, PolicyInATypedStructIsThePolicyItNames) {
   const auto c = LoadedCluster(
       "load_balancing_policy: {policies: [{typed_extension_config: {name: p, "
