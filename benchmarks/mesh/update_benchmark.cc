@@ -38,12 +38,12 @@ Pair MakePair(model::LbPolicy policy, uint32_t hosts) {
     auto cluster = test::MakeCluster("a", hosts);
     cluster->lb.policy = policy;
     cluster->outlier_detection.emplace();
+    auto endpoints = std::make_shared<model::Endpoints>(*cluster->endpoints);
     if (i == 1) {
-      auto endpoints = std::make_shared<model::Endpoints>(*cluster->endpoints);
       endpoints->localities[0].endpoints[hosts / 2].address = "10.255.0.1:80";
-      model::AddFingerprints(endpoints->localities[0]);
-      cluster->endpoints = std::move(endpoints);
     }
+    model::AddFingerprints(endpoints->localities[0]);
+    cluster->endpoints = std::move(endpoints);
     pair.config[i] = std::make_shared<model::Config>();
     pair.config[i]->clusters.push_back(std::move(cluster));
   }

@@ -46,9 +46,9 @@ struct LocalityEndpoints {
   // Unset and 0 both mean that locality-weighted balancing sends nothing.
   std::optional<uint32_t> weight;
   std::vector<Endpoint> endpoints;
-  // Of the endpoints, in their order, by AddFingerprints(): with them an
-  // update of many endpoints is compared quickly. Derived, so not a part of
-  // the value.
+  // Of the endpoints, in their order, by AddFingerprints(), or none: with
+  // them an update of many endpoints is compared quickly. Derived, so not a
+  // part of the value; who changes an endpoint must add them anew.
   std::vector<uint64_t> fingerprints;
 
   bool has_fingerprints() const {

@@ -21,10 +21,10 @@ struct LegacyForm {
 
   // What makes it today's, if that can be done: the keys that lead to the
   // value ("safe_regex.regex"; "[]" stands for a list of one).
-  std::string_view keys;
+  std::string_view keys = {};
   // The value becomes an extension's configuration: its name and type.
-  std::string_view extension;
-  std::string_view type;
+  std::string_view extension = {};
+  std::string_view type = {};
   // The value means nothing to us and is passed over.
   bool dropped = false;
 

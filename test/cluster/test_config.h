@@ -35,7 +35,6 @@ inline std::shared_ptr<model::Endpoints> MakeEndpoints(const std::string& name,
     endpoints->localities[0].endpoints.push_back(MakeEndpoint(absl::StrCat(
         "10.", i >> 16, ".", (i >> 8) & 255, ".", i & 255, ":80")));
   }
-  model::AddFingerprints(endpoints->localities[0]);
   return endpoints;
 }
 
