@@ -56,9 +56,9 @@ class SlotState {
 //      DrawZone; locality weights take turns and draw nothing.
 //   3. for the host: RANDOM one; LEAST_REQUEST choice_count, or one a tie with
 //      FULL_SCAN, none for a single host; policies of the application one; what
-//      takes turns none. LEAST_REQUEST with two choices draws for the next
-//      pick from kNearFrom hosts on, and for the third pick after this one
-//      from kFarFrom on, as RANDOM does.
+//      takes turns none. RANDOM, and LEAST_REQUEST with two choices, draw for
+//      the next pick from kNearFrom hosts on, and for the sixth after this
+//      one from kFarFrom on.
 // A new slot draws two numbers first: the seed of all hosts' schedules and the
 // one of the localities'.
 class Balancer {

@@ -28,21 +28,34 @@ inline void FetchAhead(const HostSource& source, uint32_t index,
   source.active.PrefetchIn(stripe, soon);
 }
 
-// Draws hosts one pick before they are used (near) or three (far), and has
+// Draws hosts one pick before they are used (near) or six (far), and has
 // them fetched step by step meanwhile. Each pick uses two of them, or one.
 // For one source, which must always ask for the same. Not thread-safe.
 class LookAhead {
  public:
   using Pair = std::array<uint32_t, 2>;
 
-  // The two indices of this pick, whose counts are going to be compared.
+  // The index of this pick, or the two whose counts are going to be compared.
+  uint32_t Near(const HostSource& source, base::Random& random) {
+    if (!drawn_) {
+      Draw(0, source, random, 1);
+      drawn_ = true;
+    }
+    const uint32_t index = pairs_[0][0];
+    pairs_[0][0] = DrawBelow(random, source.size());
+    __builtin_prefetch(source.hosts[pairs_[0][0]]);
+    return index;
+  }
   Pair NearPair(const HostSource& source, base::Random& random) {
     if (!drawn_) {
       Draw(0, source, random, 2);
       drawn_ = true;
     }
     const Pair pair = pairs_[0];
-    for (uint32_t& index : pairs_[0]) index = DrawBelow(random, source.size());
+    for (uint32_t& index : pairs_[0]) {
+      index = DrawBelow(random, source.size());
+      __builtin_prefetch(source.hosts[index]);
+    }
     if (source.active.shared()) {
       for (const uint32_t index : pairs_[0]) {
         source.active.Prefetch(*source.hosts[index]);

@@ -85,11 +85,22 @@ class ActiveRequests {
       : tables_(tables), used_(used) {}
 
   uint32_t Of(const Host& host) const {
-    int64_t sum = Sum(host.counter_place());
-    const uint32_t inherited = host.inherited_index();
-    if (inherited != Host::kNoIndex) sum += Sum(CounterPlace::Of(inherited));
-    const auto in_flight = static_cast<int32_t>(static_cast<uint32_t>(sum));
-    return in_flight < 0 ? 0 : static_cast<uint32_t>(in_flight);
+    return InFlight(host, Sum(host.counter_place()));
+  }
+
+  // The same for two hosts.
+  std::array<uint32_t, 2> Of(const Host& a, const Host& b) const {
+    int64_t sum_a = 0;
+    int64_t sum_b = 0;
+    const uint32_t used = stripes();
+    for (uint32_t i = 0; i < used; ++i) {
+      const HostCounterTable* table =
+          tables_[i].load(std::memory_order_acquire);
+      if (table == nullptr) continue;
+      sum_a += UsesIn(*table, a.counter_place());
+      sum_b += UsesIn(*table, b.counter_place());
+    }
+    return {InFlight(a, sum_a), InFlight(b, sum_b)};
   }
 
   // Whether several stripes are in use.
@@ -112,20 +123,26 @@ class ActiveRequests {
   uint32_t stripes() const {
     return used_ == nullptr ? 0 : used_->load(std::memory_order_acquire);
   }
-  int64_t SumOf(uint32_t stripe, CounterPlace place) const {
-    const HostCounterTable* table =
-        tables_[stripe].load(std::memory_order_acquire);
-    if (table == nullptr) return 0;
-    const HostCounters* counters = table->At(place);
+  static int64_t UsesIn(const HostCounterTable& table, CounterPlace place) {
+    const HostCounters* counters = table.At(place);
     return counters == nullptr ? 0
                                : counters->uses.load(std::memory_order_relaxed);
   }
   int64_t Sum(CounterPlace place) const {
+    int64_t sum = 0;
     const uint32_t used = stripes();
-    if (used == 0) return 0;
-    int64_t sum = SumOf(0, place);
-    for (uint32_t i = 1; i < used; ++i) sum += SumOf(i, place);
+    for (uint32_t i = 0; i < used; ++i) {
+      const HostCounterTable* table =
+          tables_[i].load(std::memory_order_acquire);
+      if (table != nullptr) sum += UsesIn(*table, place);
+    }
     return sum;
+  }
+  uint32_t InFlight(const Host& host, int64_t uses) const {
+    const uint32_t inherited = host.inherited_index();
+    if (inherited != Host::kNoIndex) uses += Sum(CounterPlace::Of(inherited));
+    const auto in_flight = static_cast<int32_t>(static_cast<uint32_t>(uses));
+    return in_flight < 0 ? 0 : static_cast<uint32_t>(in_flight);
   }
 
   const Tables* tables_ = nullptr;

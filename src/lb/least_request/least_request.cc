@@ -54,8 +54,7 @@ const model::Host* LeastRequest::PickOfChoices(const HostSource& source,
   const uint32_t n = source.size();
   const model::Host* best = source.hosts[DrawBelow(random, n)];
   const model::Host* other = source.hosts[DrawBelow(random, n)];
-  uint32_t least = source.active.Of(*best);
-  uint32_t active = source.active.Of(*other);
+  auto [least, active] = source.active.Of(*best, *other);
   if (active < least) {
     best = other;
     least = active;
@@ -109,8 +108,8 @@ const model::Host* LeastRequest::Pick(const HostSource& source,
             : state.ahead.Far(source, random, 2, context.stripe);
     const model::Host* first = source.hosts[pair[0]];
     const model::Host* second = source.hosts[pair[1]];
-    return source.active.Of(*second) < source.active.Of(*first) ? second
-                                                                : first;
+    const auto [active, other] = source.active.Of(*first, *second);
+    return other < active ? second : first;
   }
   return full_scan_ ? PickByFullScan(source, random)
                     : PickOfChoices(source, random);

@@ -8,6 +8,9 @@ const model::Host* RandomPolicy::Pick(const HostSource& source,
   if (source.size() >= kFarFrom) {
     return source.hosts[state.ahead.Far(source, random, 1, context.stripe)[0]];
   }
+  if (source.size() >= kNearFrom) {
+    return source.hosts[state.ahead.Near(source, random)];
+  }
   return PickStateless(source, random, context);
 }
 
