@@ -1,8 +1,10 @@
 // Pick and report through the public API, with breakers, outlier detection
 // and statistics on.
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -65,7 +67,8 @@ void PickAndReport(benchmark::State& state, model::LbPolicy policy) {
 void Sizes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgName("hosts");
   for (const int hosts : {1, 10, 1000, 10000, 100000}) benchmark->Arg(hosts);
-  benchmark->ThreadRange(1, 2)->UseRealTime();
+  const int threads = static_cast<int>(std::thread::hardware_concurrency());
+  benchmark->ThreadRange(1, std::max(2, threads))->UseRealTime();
 }
 
 BENCHMARK_CAPTURE(PickAndReport, round_robin, model::LbPolicy::kRoundRobin)
