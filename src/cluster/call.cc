@@ -178,8 +178,7 @@ PickFailure Call::Route(const Scope& scope, const TargetBinding& binding,
   Remember(stripe, *choice.host, choice.priority);
   base::StripeAdd<uint64_t>(stripe, block_->rq_total, 1);
   open_ = true;
-  splits_errors_ = cluster.outlier() != nullptr &&
-                   cluster.outlier()->split_external_local_origin_errors;
+  splits_errors_ = cluster.splits_errors();
   ++attempts_;
   FillPlan(scope, cluster, *choice.host, plan);
   return PickFailure::kNone;

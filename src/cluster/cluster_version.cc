@@ -34,6 +34,8 @@ ClusterVersion::ClusterVersion(
       outlier_(config->outlier_detection.has_value()
                    ? &*config->outlier_detection
                    : nullptr),
+      splits_errors_(outlier_ != nullptr &&
+                     outlier_->split_external_local_origin_errors),
       config_(std::move(config)),
       endpoints_(std::move(endpoints)),
       input_(std::move(input)),

@@ -48,6 +48,8 @@ class ClusterVersion {
   bool has_drops() const { return has_drops_; }
   // Null: off.
   const model::OutlierDetection* outlier() const { return outlier_; }
+  // outlier()->split_external_local_origin_errors; false if off.
+  bool splits_errors() const { return splits_errors_; }
   uint32_t max_requests(model::RoutingPriority priority) const {
     return max_requests_[static_cast<size_t>(priority)];
   }
@@ -80,6 +82,7 @@ class ClusterVersion {
   const bool has_drops_;
   const std::array<uint32_t, 2> max_requests_;  // by RoutingPriority
   const model::OutlierDetection* const outlier_;
+  const bool splits_errors_;
 
   const std::shared_ptr<const model::Cluster> config_;
   const std::shared_ptr<const model::Endpoints> endpoints_;

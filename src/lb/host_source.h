@@ -32,6 +32,11 @@ struct CustomBalancer {
 struct HostSource {
   std::vector<const model::Host*> hosts;  // borrowed
   model::ActiveRequests active;           // of these hosts
+  // Where they are counted, so that hosts are compared without a look at them.
+  // Empty if the policy compares none, if there are too few hosts for it to
+  // pay or too many to look at them all for this, or if a host inherited
+  // requests that are counted elsewhere.
+  std::vector<model::CounterPlace> places;
   // Empty if all weights are equal.
   std::vector<uint32_t> weights;
   // Running sums of `weights`, for draws without a scheduler.

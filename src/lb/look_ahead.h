@@ -25,7 +25,7 @@ inline void FetchAhead(const HostSource& source, uint32_t index,
   __builtin_prefetch(source.hosts[index + 4]);
   const model::Host& soon = *source.hosts[index + 2];
   __builtin_prefetch(&soon.state());
-  source.active.PrefetchIn(stripe, soon);
+  source.active.PrefetchIn(stripe, soon.counter_place());
 }
 
 // Draws hosts one pick before they are used (near) or six (far), and has
@@ -58,7 +58,9 @@ class LookAhead {
     }
     if (source.active.shared()) {
       for (const uint32_t index : pairs_[0]) {
-        source.active.Prefetch(*source.hosts[index]);
+        source.active.Prefetch(source.places.empty()
+                                   ? source.hosts[index]->counter_place()
+                                   : source.places[index]);
       }
     }
     return pair;
@@ -81,9 +83,9 @@ class LookAhead {
       const model::Host& next = *source.hosts[first[i]];
       __builtin_prefetch(&next.state());
       if (used == 1) {
-        source.active.PrefetchIn(stripe, next);
+        source.active.PrefetchIn(stripe, next.counter_place());
       } else {
-        source.active.Prefetch(next);
+        source.active.Prefetch(next.counter_place());
       }
     }
     return pairs_[at];

@@ -41,8 +41,10 @@ class Target::PickAttempt final : public cluster::Attempt {
     result_.cluster = plan.cluster->runtime().name();
     result_.expected_identities = plan.cluster->config().expected_identities;
     result_.metadata = EndpointMetadata(plan.host->metadata());
-    result_.timeout = plan.timeout;
-    result_.per_try_timeout = plan.per_try_timeout;
+    if (plan.route != nullptr) {  // else there is no timeout
+      result_.timeout = plan.timeout;
+      result_.per_try_timeout = plan.per_try_timeout;
+    }
     result_.attempt = plan.number;
   }
   void Fail(PickFailure reason) override { result_.failure = reason; }

@@ -85,11 +85,18 @@ class ActiveRequests {
       : tables_(tables), used_(used) {}
 
   uint32_t Of(const Host& host) const {
-    return InFlight(host, Sum(host.counter_place()));
+    int64_t uses = Sum(host.counter_place());
+    const uint32_t inherited = host.inherited_index();
+    if (inherited != Host::kNoIndex) uses += Sum(CounterPlace::Of(inherited));
+    return InFlight(uses);
   }
 
-  // The same for two hosts.
   std::array<uint32_t, 2> Of(const Host& a, const Host& b) const {
+    return {Of(a), Of(b)};
+  }
+
+  // Of the hosts at two places, neither of which has inherited any.
+  std::array<uint32_t, 2> Of(CounterPlace a, CounterPlace b) const {
     int64_t sum_a = 0;
     int64_t sum_b = 0;
     const uint32_t used = stripes();
@@ -97,26 +104,26 @@ class ActiveRequests {
       const HostCounterTable* table =
           tables_[i].load(std::memory_order_acquire);
       if (table == nullptr) continue;
-      sum_a += UsesIn(*table, a.counter_place());
-      sum_b += UsesIn(*table, b.counter_place());
+      sum_a += UsesIn(*table, a);
+      sum_b += UsesIn(*table, b);
     }
-    return {InFlight(a, sum_a), InFlight(b, sum_b)};
+    return {InFlight(sum_a), InFlight(sum_b)};
   }
 
   // Whether several stripes are in use.
   bool shared() const { return stripes() > 1; }
 
-  void Prefetch(const Host& host) const {
+  void Prefetch(CounterPlace place) const {
     const uint32_t used = stripes();
-    for (uint32_t i = 0; i < used; ++i) PrefetchIn(i, host);
+    for (uint32_t i = 0; i < used; ++i) PrefetchIn(i, place);
   }
   // What a request on that stripe will write.
-  void PrefetchIn(uint32_t stripe, const Host& host) const {
+  void PrefetchIn(uint32_t stripe, CounterPlace place) const {
     if (stripe >= stripes()) return;
     // Acquire pairs with the release of the table's maker.
     const HostCounterTable* table =
         tables_[stripe].load(std::memory_order_acquire);
-    if (table != nullptr) __builtin_prefetch(table->At(host.counter_place()));
+    if (table != nullptr) __builtin_prefetch(table->At(place));
   }
 
  private:
@@ -138,9 +145,7 @@ class ActiveRequests {
     }
     return sum;
   }
-  uint32_t InFlight(const Host& host, int64_t uses) const {
-    const uint32_t inherited = host.inherited_index();
-    if (inherited != Host::kNoIndex) uses += Sum(CounterPlace::Of(inherited));
+  static uint32_t InFlight(int64_t uses) {
     const auto in_flight = static_cast<int32_t>(static_cast<uint32_t>(uses));
     return in_flight < 0 ? 0 : static_cast<uint32_t>(in_flight);
   }

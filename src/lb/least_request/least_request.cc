@@ -33,6 +33,18 @@ double LeastRequest::Weight(const HostSource& source, uint32_t index,
                                      now_ns);
 }
 
+void LeastRequest::Adopt(HostSource* source, int64_t now_ns) const {
+  if (source->size() < kNearFrom || source->size() >= kFarFrom) return;
+  source->places.reserve(source->size());
+  for (const model::Host* host : source->hosts) {
+    if (host->inherited_index() != model::Host::kNoIndex) {
+      source->places.clear();
+      return;
+    }
+    source->places.push_back(host->counter_place());
+  }
+}
+
 void LeastRequest::Prepare(const HostSource& source, uint64_t seed,
                            int64_t now_ns, SourceState* state) const {
   if (source.size() < 2) return;
@@ -102,6 +114,12 @@ const model::Host* LeastRequest::Pick(const HostSource& source,
   if (state.wrr) return source.hosts[state.wrr->Pick()];
   if (source.size() == 1) return source.hosts[0];
   if (source.size() >= kNearFrom && choice_count_ == 2 && !full_scan_) {
+    if (!source.places.empty()) {
+      const LookAhead::Pair pair = state.ahead.NearPair(source, random);
+      const auto [active, other] =
+          source.active.Of(source.places[pair[0]], source.places[pair[1]]);
+      return source.hosts[other < active ? pair[1] : pair[0]];
+    }
     const LookAhead::Pair pair =
         source.size() < kFarFrom
             ? state.ahead.NearPair(source, random)

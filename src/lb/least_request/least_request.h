@@ -16,6 +16,7 @@ class LeastRequest final : public HostPolicy {
  public:
   explicit LeastRequest(const model::LoadBalancing& config);
 
+  void Adopt(HostSource* source, int64_t now_ns) const override;
   void Prepare(const HostSource& source, uint64_t seed, int64_t now_ns,
                SourceState* state) const override;
   const model::Host* Pick(const HostSource& source, SourceState& state,
