@@ -12,9 +12,9 @@ namespace meshlib::cluster {
 namespace {
 
 // How often a pick is made again to get around hosts in connect back-off,
-// and how many hosts are then looked at one by one.
-constexpr uint32_t kBackoffPicks = 8;
-constexpr uint32_t kBackoffScan = 64;
+// and how many hosts of a priority are looked at to know that there is one.
+constexpr uint32_t kBackoffPicks = 64;
+constexpr uint32_t kBackoffScan = 1024;
 
 // Without a route there is no retry_host_predicate: hosts that were tried are
 // avoided this many times.
@@ -55,9 +55,12 @@ inline StripeBlock& Call::Block(base::Stripe stripe) {
 }
 
 inline model::HostCounters& Call::LastCounters(base::Stripe stripe) {
-  return stripe.index == stripe_ ? *counters_
-                                 : *cluster_->blocks().Get(stripe).hosts.At(
-                                       last_host().counter_place());
+  if (stripe.index == stripe_) return *counters_;
+  model::HostCounters* counters =
+      cluster_->blocks().Get(stripe).hosts.At(last_host().counter_place());
+  // Reserved in every block before the host could be picked.
+  // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.UndefReturn)
+  return *counters;
 }
 
 void Call::Next(Engine& engine, uint32_t target, const Request& request,
@@ -292,58 +295,67 @@ bool Call::OverrideLoads(const ClusterVersion& cluster,
 void Call::AvoidBackoff(const Scope& scope, const ClusterVersion& cluster,
                         lb::PickContext context, lb::HostChoice& choice) const {
   const int64_t now_ns = absl::ToUnixNanos(engine_->clock().Now());
+  if (!resilience::InConnectBackoff(choice.host->state(), now_ns)) return;
   const auto suits = [&](const model::Host& host) {
     return !resilience::InConnectBackoff(host.state(), now_ns) &&
            (attempts_ == 0 || !PassOver(host, 0));
   };
-  if (!resilience::InConnectBackoff(choice.host->state(), now_ns)) return;
-  lb::HostChoice other = FindHost(scope, cluster, choice.priority, suits);
-  // If none suits, the turn that was taken stays: whoever retries takes the
-  // hosts in turn, as if there were no back-off.
-  if (other.host == nullptr) return;
-  // One is there. Its turn may come soon; other hosts' turns go by unused,
-  // which is no loss to them, since they are not to be used now.
-  for (uint32_t i = 0; i < kBackoffPicks; ++i) {
-    ++context.attempt;
-    const lb::HostChoice next = PickOnce(scope, cluster, context);
-    if (next.host == nullptr) break;
-    if (!suits(*next.host)) continue;
-    choice = next;
-    return;
+  // What has one hash stays together also where it goes instead.
+  const uint64_t start =
+      context.hash.has_value() ? *context.hash : scope.slot.random.Next();
+  const auto priorities =
+      static_cast<uint32_t>(cluster.input().priorities.size());
+  for (const auto health :
+       {model::HostHealth::kHealthy, model::HostHealth::kDegraded}) {
+    for (uint32_t p = 0; p < priorities; ++p) {
+      const uint32_t priority = (choice.priority + p) % priorities;
+      const model::Host* found =
+          FindHost(cluster, priority, health, start, suits);
+      if (found == nullptr) continue;
+      // One is there. Whose turn it is, by weight, locality or hash, is for
+      // the balancer to say; the turns of others that go by unused are no
+      // loss to them, since they are not to be used now.
+      lb::PriorityLoadOverride only;
+      only.SendAllTo(priority, health == model::HostHealth::kDegraded);
+      if (p > 0 || health == model::HostHealth::kDegraded) {
+        context.loads = &only;
+        context.attempt = 0;
+      }
+      choice.host = found;
+      choice.priority = priority;
+      for (uint32_t i = 0; i < kBackoffPicks; ++i, ++context.attempt) {
+        const lb::HostChoice next = PickOnce(scope, cluster, context);
+        if (next.host == nullptr || !suits(*next.host)) continue;
+        choice = next;
+        return;
+      }
+      return;
+    }
   }
-  choice.host = other.host;
-  choice.priority = other.priority;
+  // None suits: the turn that was taken stays, so that whoever retries takes
+  // the hosts in turn, as if there were no back-off.
 }
 
-// A healthy host that suits, looked for among kBackoffScan hosts from a random
-// place on, in `first` and the priorities after it.
+// A host that suits, looked for among kBackoffScan hosts of a priority, from a
+// place on that `start` decides; null: none.
 template <typename Suits>
-lb::HostChoice Call::FindHost(const Scope& scope, const ClusterVersion& cluster,
-                              uint32_t first, const Suits& suits) const {
-  lb::HostChoice found;
-  const auto& priorities = cluster.input().priorities;
-  const uint64_t drawn = scope.slot.random.Next();
+const model::Host* Call::FindHost(const ClusterVersion& cluster,
+                                  uint32_t priority, model::HostHealth health,
+                                  uint64_t start, const Suits& suits) const {
+  const auto& localities = cluster.input().priorities[priority].localities;
   uint32_t looked_at = 0;
-  for (size_t p = 0; p < priorities.size(); ++p) {
-    const size_t priority = (first + p) % priorities.size();
-    const auto& localities = priorities[priority].localities;
-    for (size_t l = 0; l < localities.size(); ++l) {
-      const auto& hosts = localities[(drawn + l) % localities.size()].hosts;
-      const size_t size = hosts == nullptr ? 0 : hosts->size();
-      for (size_t i = 0; i < size; ++i) {
-        if (++looked_at > kBackoffScan) return found;
-        const lb::HostEntry& entry = (*hosts)[(drawn / 64 + i) % size];
-        if (entry.health != model::HostHealth::kHealthy || entry.weight == 0 ||
-            !suits(*entry.host)) {
-          continue;
-        }
-        found.host = entry.host;
-        found.priority = static_cast<uint32_t>(priority);
-        return found;
+  for (size_t l = 0; l < localities.size(); ++l) {
+    const auto& hosts = localities[(start + l) % localities.size()].hosts;
+    const size_t size = hosts == nullptr ? 0 : hosts->size();
+    for (size_t i = 0; i < size; ++i) {
+      if (++looked_at > kBackoffScan) return nullptr;
+      const lb::HostEntry& entry = (*hosts)[(start / 64 + i) % size];
+      if (entry.health == health && entry.weight != 0 && suits(*entry.host)) {
+        return entry.host;
       }
     }
   }
-  return found;
+  return nullptr;
 }
 
 [[gnu::always_inline]] inline void Call::Remember(base::Stripe stripe,

@@ -80,8 +80,9 @@ class Call {
   void AvoidBackoff(const Scope& scope, const ClusterVersion& cluster,
                     lb::PickContext context, lb::HostChoice& choice) const;
   template <typename Suits>
-  lb::HostChoice FindHost(const Scope& scope, const ClusterVersion& cluster,
-                          uint32_t first, const Suits& suits) const;
+  const model::Host* FindHost(const ClusterVersion& cluster, uint32_t priority,
+                              model::HostHealth health, uint64_t start,
+                              const Suits& suits) const;
   void Enter(base::Stripe stripe, RuntimeCluster& cluster);
   void Remember(base::Stripe stripe, const model::Host& host,
                 uint32_t priority);

@@ -142,7 +142,9 @@ HostChoice Balancer::PickByHash(base::Random& random,
                                 const PickContext& context,
                                 absl::Span<uint32_t> scratch) const {
   const uint64_t hash = context.hash ? *context.hash : random.Next();
-  const uint32_t index = route_of_[hash % 100];
+  const uint32_t index = context.loads != nullptr && context.loads->forced
+                             ? OverriddenRoute(hash, *context.loads)
+                             : route_of_[hash % 100];
   const HashPriority& priority = *hashes_[index / 2];
   const model::Host* host =
       priority.bounded == nullptr

@@ -23,7 +23,7 @@ struct PickContext {
   // The caller's thread stripe: what it will write is fetched beforehand.
   uint32_t stripe = 0;
   // Borrowed; null: the cluster's own loads. Ring hash and Maglev ignore it,
-  // as Envoy's do.
+  // as Envoy's do, unless it is forced.
   const PriorityLoadOverride* loads = nullptr;
 };
 

@@ -1,6 +1,7 @@
 #ifndef MESHLIB_LB_PRIORITY_LOAD_H_
 #define MESHLIB_LB_PRIORITY_LOAD_H_
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -60,9 +61,20 @@ bool BelowPanicThreshold(const PriorityCounts& counts, uint32_t threshold);
 // previous_priorities. A value, no allocation.
 struct PriorityLoadOverride {
   uint32_t priorities = 0;
+  // Not a retry's wish but where the request must go: hash policies obey too.
+  bool forced = false;
   // Only the first `priorities` of each have a value.
   std::array<uint8_t, kMaxPriorities> healthy;
   std::array<uint8_t, kMaxPriorities> degraded;
+
+  // All requests to the healthy or the degraded hosts of one priority.
+  void SendAllTo(uint32_t priority, bool to_degraded) {
+    priorities = priority + 1;
+    forced = true;
+    std::fill_n(healthy.begin(), priorities, uint8_t{0});
+    std::fill_n(degraded.begin(), priorities, uint8_t{0});
+    (to_degraded ? degraded : healthy)[priority] = 100;
+  }
 };
 
 // A percentage of configuration as the integer that Envoy makes of it.

@@ -43,15 +43,13 @@ void CheckHostnameHashing(const Cluster& in, model::DiscoveryType type,
   if (!in.common_lb_config()
            .consistent_hashing_lb_config()
            .use_hostname_for_hashing() ||
-      type == model::DiscoveryType::kStrictDns ||
-      type == model::DiscoveryType::kLogicalDns) {
+      type == model::DiscoveryType::kStrictDns) {
     return;
   }
   ScopedField common(errors, "common_lb_config");
   ScopedField hashing(errors, "consistent_hashing_lb_config");
   errors.ErrorAt("use_hostname_for_hashing",
-                 absl::StrCat("needs cluster type STRICT_DNS or LOGICAL_DNS, "
-                              "got ",
+                 absl::StrCat("needs cluster type STRICT_DNS, got ",
                               model::DiscoveryTypeName(type)));
 }
 

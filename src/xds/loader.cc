@@ -1,6 +1,7 @@
 #include "xds/loader.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,11 +33,27 @@ std::string SystemError(int error) {
 }
 
 // Reads an open file up to its end; explains why not.
+// How long a pipe may keep us waiting for its next bytes.
+constexpr int kPipeWaitMs = 10'000;
+
+// A pipe that nobody writes to must not hang us.
+std::string WaitForData(int fd) {
+  pollfd wanted{fd, POLLIN, 0};
+  while (true) {
+    const int ready = poll(&wanted, 1, kPipeWaitMs);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready < 0) return SystemError(errno);
+    return ready > 0 ? "" : "is a pipe that nothing came from in 10 s";
+  }
+}
+
 std::string ReadAll(int fd, char* data, size_t capacity, size_t& size) {
   size = 0;
   while (true) {
+    std::string problem = WaitForData(fd);
+    if (!problem.empty()) return problem;
     const ssize_t n = read(fd, data + size, capacity - size);
-    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0) return SystemError(errno);
     if (n == 0) return {};
     size += static_cast<size_t>(n);
@@ -53,7 +70,8 @@ struct OpenedFile {
 
 OpenedFile OpenFile(const std::string& path) {
   OpenedFile file;
-  file.fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Non-blocking, since to open a pipe waits for who writes to it.
+  file.fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file.fd < 0) {
     file.problem = errno == ENOENT ? "no such file" : SystemError(errno);
     return file;
@@ -137,7 +155,13 @@ void List(const fs::path& folder, int depth, Listing& out) {
     if (fs::is_directory(it->symlink_status(ignored))) {
       List(path, depth + 1, out);
     } else if (IsConfigName(name) && !fs::is_directory(path, ignored)) {
-      out.files.push_back(path.string());
+      const bool odd =
+          fs::exists(path, ignored) && !fs::is_regular_file(path, ignored);
+      if (odd) {
+        out.problems.emplace_back(path.string(), "is not a regular file");
+      } else {
+        out.files.push_back(path.string());
+      }
     }
     if (out.files.size() >= kMaxFiles) return;
   }

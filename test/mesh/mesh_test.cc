@@ -238,6 +238,78 @@ TEST_F(MeshTest, HostsThatAllRefuseAreStillTriedInTurn) {
   }
 }
 
+// Two priorities: `refused` hosts that refuse, and behind them two others.
+std::shared_ptr<model::Cluster> MakeFailover(uint32_t refused) {
+  auto cluster = MakeCluster("a", refused);
+  auto endpoints = std::make_shared<model::Endpoints>(*cluster->endpoints);
+  model::LocalityEndpoints& other = endpoints->localities.emplace_back();
+  other.locality.region = "other";
+  other.priority = 1;
+  other.endpoints = {test::MakeEndpoint("10.9.0.1:80", 1),
+                     test::MakeEndpoint("10.9.0.2:80", 9)};
+  cluster->endpoints = std::move(endpoints);
+  return cluster;
+}
+
+TEST_F(MeshTest, ARefusingPriorityGivesWayToTheNextByItsWeights) {
+  for (const bool degraded : {false, true}) {
+    config_ = std::make_shared<model::Config>();
+    auto cluster = MakeFailover(200);
+    if (degraded) {
+      auto endpoints = std::make_shared<model::Endpoints>(*cluster->endpoints);
+      for (model::Endpoint& endpoint : endpoints->localities[1].endpoints) {
+        endpoint.health = model::HealthStatus::kDegraded;
+      }
+      cluster->endpoints = std::move(endpoints);
+    }
+    config_->clusters.push_back(cluster);
+    Start();
+    const Target target = Resolve("cluster:a");
+    std::map<std::string, int> served;
+    for (int i = 0; i < 3000; ++i) {
+      PickResult pick = target.Pick();
+      ASSERT_TRUE(pick.ok());
+      const bool good = pick.address.rfind("10.9.", 0) == 0;
+      if (good) ++served[std::string(pick.address)];
+      target.Report(pick.token, good ? Outcome::Ok()
+                                     : Outcome::Failure(Kind::kConnectFailure));
+    }
+    // Each of the 200 refused once: time stands still.
+    EXPECT_EQ(served["10.9.0.1:80"] + served["10.9.0.2:80"], 2800);
+    EXPECT_NEAR(served["10.9.0.1:80"], 280, 3);
+  }
+}
+
+TEST_F(MeshTest, ARefusingPriorityGivesWayToOneHostForOneHash) {
+  for (const auto policy :
+       {model::LbPolicy::kRingHash, model::LbPolicy::kMaglev}) {
+    config_ = std::make_shared<model::Config>();
+    auto cluster = MakeFailover(100);
+    cluster->lb.policy = policy;
+    config_->clusters.push_back(cluster);
+    Start();
+    const Target target = Resolve("cluster:a");
+    for (uint64_t hash = 1; hash < 4000; ++hash) {
+      Request request;
+      request.hash = hash * 0x9e3779b97f4a7c15u;
+      PickResult pick = target.Pick(request);
+      if (pick.address.rfind("10.9.", 0) != 0) {
+        target.Report(pick.token, Outcome::Failure(Kind::kConnectFailure));
+      }
+    }
+    std::set<std::string> of_one_hash, of_all;
+    for (uint64_t i = 0; i < 100; ++i) {
+      Request request;
+      request.hash = 4711;
+      of_one_hash.emplace(target.Pick(request).address);
+      request.hash = i * 0x9e3779b97f4a7c15u;
+      of_all.emplace(target.Pick(request).address);
+    }
+    EXPECT_EQ(of_one_hash.size(), 1u);
+    EXPECT_EQ(of_all, (std::set<std::string>{"10.9.0.1:80", "10.9.0.2:80"}));
+  }
+}
+
 TEST_F(MeshTest, NoRetryStartsBeyondTheRoutesTimeout) {
   config_->clusters.push_back(MakeCluster("a", 3));
   model::Route route = MakeRetryRoute("a", model::kRetryOn5xx, 2);

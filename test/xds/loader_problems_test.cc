@@ -1,4 +1,6 @@
 // What is wrong with a configuration, and where.
+#include <sys/stat.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -533,6 +535,14 @@ TEST_F(LoaderFiles, LoadsAFolderInTheOrderOfNames) {
   ASSERT_THAT(loading_.sink.resources, SizeIs(2));
   EXPECT_THAT(loading_.sink.resources[0].message->ShortDebugString(),
               HasSubstr("\"a\""));
+}
+
+TEST_F(LoaderFiles, DoesNotWaitForAPipeInAFolder) {
+  Write("a.yaml", kClusterA);
+  ASSERT_EQ(mkfifo((folder_ + "/b.yaml").c_str(), 0600), 0);
+  loading_.loader.Load(folder_);
+  EXPECT_EQ(Without(loading_.problems.ToString()),
+            "DIR/b.yaml: error: is not a regular file\n");
 }
 
 TEST_F(LoaderFiles, NamesBothFilesOfADuplicate) {
