@@ -81,7 +81,9 @@ class MESHLIB_EXPORT LoadBalancer {
 };
 
 // Makes the policies of one name. Borrowed by no one: the mesh shares it.
-// Called on the mesh's control thread only; must not call the mesh.
+// Called where the mesh does its control work, one call at a time: on its own
+// thread, or on the one that is in Mesh::Create(), Reload() or Resolve(). Other
+// control work waits meanwhile, so it must not call the mesh.
 class MESHLIB_EXPORT LoadBalancerFactory {
  public:
   virtual ~LoadBalancerFactory();

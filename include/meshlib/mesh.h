@@ -55,8 +55,9 @@ struct MESHLIB_EXPORT MeshOptions {
   // load_balancing_policy's typed_config names.
   std::vector<std::shared_ptr<LoadBalancerFactory>> load_balancers;
 
-  // Called with a line of text, on any thread, never under a lock of the
-  // mesh. Must be thread-safe. Null: nothing is logged.
+  // Called with a line of text, on any thread, also in the midst of the mesh's
+  // control work: it must be thread-safe, should return soon, and must not
+  // call the mesh. Null: nothing is logged.
   absl::AnyInvocable<void(LogLevel, std::string_view)> log;
 };
 

@@ -98,7 +98,9 @@ struct PickResult {
   PickToken token;
 
   bool ok() const { return failure == PickFailure::kNone; }
-  // Unavailable (or NotFound, ResourceExhausted) with the reason. Allocates.
+  // With the reason as its message: NotFound where no route leads anywhere,
+  // ResourceExhausted where a breaker or drop_overloads refused,
+  // FailedPrecondition after Shutdown(), else Unavailable. Allocates.
   absl::Status status() const;
 };
 
