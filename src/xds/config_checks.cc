@@ -103,9 +103,12 @@ void ConfigChecks::Finish(const model::Config& config,
 }
 
 void ConfigChecks::CheckNeeds(Problems& problems) const {
+  // Single resources without any cluster are a part of something.
+  const bool part = !has_bootstrap_ && clusters_.empty();
   for (const Need& need : needs_) {
     if (clusters_.contains(need.cluster)) continue;
-    Report(need.place, need.required ? Severity::kError : Severity::kWarning,
+    Report(need.place,
+           need.required && !part ? Severity::kError : Severity::kWarning,
            ProblemKind::kInvalid, "",
            absl::StrCat("unknown cluster ", Quoted(need.cluster)), problems);
   }

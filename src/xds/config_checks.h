@@ -35,8 +35,10 @@ class ConfigChecks {
   // A listener that has the address for itself.
   void AddListener(const model::Listener& listener, Place place,
                    Problems& problems);
-  void SetLocalClusterPlace(Place place) {
-    local_cluster_place_ = std::move(place);
+  // There is a bootstrap, which names its local cluster there.
+  void AddBootstrap(Place local_cluster_place) {
+    has_bootstrap_ = true;
+    local_cluster_place_ = std::move(local_cluster_place);
   }
 
   // The end: reports what is wrong between the resources.
@@ -65,6 +67,7 @@ class ConfigChecks {
   std::vector<Need> needs_;
   std::vector<LargeRegex> regexes_;
   absl::flat_hash_map<std::string, std::string> listener_addresses_;
+  bool has_bootstrap_ = false;
   Place local_cluster_place_;
   Place nowhere_;
 };

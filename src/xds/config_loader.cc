@@ -80,7 +80,7 @@ class Collector final : public ResourceSink {
     FieldErrors errors;
     DeferredChecks deferred;
     ConvertBootstrap(bootstrap, errors, &deferred, config_);
-    checks_.SetLocalClusterPlace(
+    checks_.AddBootstrap(
         PlaceOf("cluster_manager.local_cluster_name", context));
     Report(errors, context);
     Defer(deferred, context);

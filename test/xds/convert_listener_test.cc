@@ -78,6 +78,21 @@ TEST(ConvertListener, InlineRoutesMustNameKnownClustersWhereverTheyStand) {
   Loaded("static_resources: {" + listener + ", clusters: [{name: late}]}");
 }
 
+TEST(ConvertListener, ALoneListenerMayNameClustersThatAreElsewhere) {
+  const std::string lone =
+      "'@type': type.googleapis.com/envoy.config.listener.v3.Listener\n"
+      "name: l\n"
+      "api_listener: {api_listener: {" +
+      std::string(kHcm) +
+      ", route_config: {virtual_hosts: [{name: v, domains: ['*'], routes: "
+      "[{match: {prefix: /}, route: {cluster: elsewhere}}]}]}, " +
+      kRouter + "}}\n";
+  const std::string problems = ProblemsOf(lone);
+  EXPECT_THAT(problems, HasSubstr("warning: "));
+  EXPECT_THAT(problems, HasSubstr("unknown cluster \"elsewhere\""));
+  EXPECT_THAT(problems, Not(HasSubstr("error: ")));
+}
+
 TEST(ConvertListener, FiltersThatForbidAreWarnedOf) {
   const std::string problems = ProblemsOf(ListenerYaml(
       "api_listener: {api_listener: {" + std::string(kHcm) +
