@@ -2,6 +2,7 @@
 #define MESHLIB_LB_HOST_SOURCE_H_
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -18,6 +19,13 @@ namespace meshlib::lb {
 inline uint32_t DrawBelow(base::Random& random, uint32_t n) {
   return static_cast<uint32_t>(
       static_cast<unsigned __int128>(random.Next()) * n >> 64);
+}
+
+// Two of them from one draw, of 32 bits each: for n far below 2^32.
+inline std::array<uint32_t, 2> DrawPairBelow(base::Random& random, uint32_t n) {
+  const uint64_t drawn = random.Next();
+  return {static_cast<uint32_t>((drawn >> 32) * n >> 32),
+          static_cast<uint32_t>((drawn & 0xffffffffu) * n >> 32)};
 }
 
 // A policy of the application with its hosts.

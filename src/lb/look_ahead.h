@@ -46,24 +46,28 @@ class LookAhead {
     __builtin_prefetch(source.hosts[pairs_[0][0]]);
     return index;
   }
-  Pair NearPair(const HostSource& source, base::Random& random) {
+  Pair NearPair(const HostSource& source, base::Random& random,
+                uint32_t stripe) {
     if (!drawn_) {
-      Draw(0, source, random, 2);
+      for (uint32_t i = 0; i < kNearDepth; ++i) {
+        pairs_[i] = DrawPairBelow(random, source.size());
+      }
       drawn_ = true;
     }
-    const Pair pair = pairs_[0];
-    for (uint32_t& index : pairs_[0]) {
-      index = DrawBelow(random, source.size());
+    const uint32_t at = at_;
+    at_ = (at + 1) % kPlaces;
+    const Pair drawn = DrawPairBelow(random, source.size());
+    pairs_[(at + kNearDepth) % kPlaces] = drawn;
+    const bool shared = source.active.shared();
+    for (const uint32_t index : drawn) {
       __builtin_prefetch(source.hosts[index]);
+      if (!shared) continue;
+      source.active.PrefetchToCount(source.places.empty()
+                                        ? source.hosts[index]->counter_place()
+                                        : source.places[index],
+                                    stripe);
     }
-    if (source.active.shared()) {
-      for (const uint32_t index : pairs_[0]) {
-        source.active.Prefetch(source.places.empty()
-                                   ? source.hosts[index]->counter_place()
-                                   : source.places[index]);
-      }
-    }
-    return pair;
+    return pairs_[at];
   }
 
   // The indices of this pick. `used` is 1 or 2.
@@ -93,6 +97,7 @@ class LookAhead {
 
  private:
   static constexpr uint32_t kDepth = 6;
+  static constexpr uint32_t kNearDepth = 4;
   static constexpr uint32_t kPlaces = 8;
 
   void Draw(uint32_t place, const HostSource& source, base::Random& random,

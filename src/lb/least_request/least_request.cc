@@ -33,8 +33,14 @@ double LeastRequest::Weight(const HostSource& source, uint32_t index,
                                      now_ns);
 }
 
+bool LeastRequest::Schedules(const HostSource& source) const {
+  return source.size() >= 2 &&
+         (source.weighted() || source.slow_start || bias_explicit_);
+}
+
 void LeastRequest::Adopt(HostSource* source, int64_t now_ns) const {
   if (source->size() < kNearFrom || source->size() >= kFarFrom) return;
+  if (Schedules(*source) || choice_count_ != 2 || full_scan_) return;
   source->places.reserve(source->size());
   for (const model::Host* host : source->hosts) {
     if (host->inherited_index() != model::Host::kNoIndex) {
@@ -47,8 +53,7 @@ void LeastRequest::Adopt(HostSource* source, int64_t now_ns) const {
 
 void LeastRequest::Prepare(const HostSource& source, uint64_t seed,
                            int64_t now_ns, SourceState* state) const {
-  if (source.size() < 2) return;
-  if (!source.weighted() && !source.slow_start && !bias_explicit_) return;
+  if (!Schedules(source)) return;
   std::vector<double> weights;
   weights.reserve(source.size());
   for (uint32_t i = 0; i < source.size(); ++i) {
@@ -104,9 +109,24 @@ const model::Host* LeastRequest::PickByFullScan(const HostSource& source,
   return best;
 }
 
+// What needs no scheduler comes first and alone, with as few registers to
+// save as can be.
 const model::Host* LeastRequest::Pick(const HostSource& source,
                                       SourceState& state, base::Random& random,
                                       const PickContext& context) const {
+  if (source.places.empty()) {
+    return PickOtherwise(source, state, random, context);
+  }
+  const LookAhead::Pair pair =
+      state.ahead.NearPair(source, random, context.stripe);
+  const auto [active, other] =
+      source.active.Of(source.places[pair[0]], source.places[pair[1]]);
+  return source.hosts[other < active ? pair[1] : pair[0]];
+}
+
+[[gnu::noinline]] const model::Host* LeastRequest::PickOtherwise(
+    const HostSource& source, SourceState& state, base::Random& random,
+    const PickContext& context) const {
   if (state.edf) {
     return source.hosts[state.edf->Pick(
         [&](uint32_t index) { return Weight(source, index, context.now_ns); })];
@@ -114,15 +134,9 @@ const model::Host* LeastRequest::Pick(const HostSource& source,
   if (state.wrr) return source.hosts[state.wrr->Pick()];
   if (source.size() == 1) return source.hosts[0];
   if (source.size() >= kNearFrom && choice_count_ == 2 && !full_scan_) {
-    if (!source.places.empty()) {
-      const LookAhead::Pair pair = state.ahead.NearPair(source, random);
-      const auto [active, other] =
-          source.active.Of(source.places[pair[0]], source.places[pair[1]]);
-      return source.hosts[other < active ? pair[1] : pair[0]];
-    }
     const LookAhead::Pair pair =
         source.size() < kFarFrom
-            ? state.ahead.NearPair(source, random)
+            ? state.ahead.NearPair(source, random, context.stripe)
             : state.ahead.Far(source, random, 2, context.stripe);
     const model::Host* first = source.hosts[pair[0]];
     const model::Host* second = source.hosts[pair[1]];

@@ -30,7 +30,12 @@ class LeastRequest final : public HostPolicy {
   // More choices than this cost time and change nothing.
   static constexpr uint32_t kMaxChoices = 1024;
 
+  // Whether a scheduler orders the hosts.
+  bool Schedules(const HostSource& source) const;
   double Weight(const HostSource& source, uint32_t index, int64_t now_ns) const;
+  const model::Host* PickOtherwise(const HostSource& source, SourceState& state,
+                                   base::Random& random,
+                                   const PickContext& context) const;
   const model::Host* PickOfChoices(const HostSource& source,
                                    base::Random& random) const;
   const model::Host* PickByFullScan(const HostSource& source,
