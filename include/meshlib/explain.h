@@ -33,8 +33,11 @@ struct MESHLIB_EXPORT Explanation {
     std::string zone;
     std::string sub_zone;
     uint32_t priority = 0;
-    // With locality weights: weight * min(1, overprovisioning * available).
-    // Without: the sum of the weights of the hosts that may be picked.
+    // What its part of the priority's requests goes by. With locality weights:
+    // weight * min(1, overprovisioning * available), as Envoy computes it (in
+    // panic it is not used). Routed by zone: the part itself, in percent.
+    // Else the sum of the weights of the hosts that may be picked once the
+    // priority is chosen.
     double effective_weight = 0;
   };
   struct Host {

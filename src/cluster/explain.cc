@@ -82,6 +82,7 @@ double ReportedWeight(const model::Host& host,
 
 void ExplainHosts(const ClusterVersion& cluster, const RuntimeCluster& runtime,
                   int64_t now_ns, Explanation& out) {
+  const auto available = cluster.balancer().Eligible();
   const auto& priorities = cluster.input().priorities;
   for (uint32_t p = 0; p < priorities.size(); ++p) {
     for (const lb::LocalityHosts& locality : priorities[p].localities) {
@@ -101,7 +102,7 @@ void ExplainHosts(const ClusterVersion& cluster, const RuntimeCluster& runtime,
             eds == model::HealthStatus::kUnknown ? model::HealthStatus::kHealthy
                                                  : eds);
         host.ejected = runtime.hosts().Ejected(*entry.host);
-        host.available = cluster.balancer().Available(p, entry.health);
+        host.available = available.contains(entry.host);
         out.hosts.push_back(std::move(host));
       }
     }

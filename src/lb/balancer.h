@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/random.h"
@@ -106,9 +107,13 @@ class Balancer {
     uint64_t hosts = 0;
     uint64_t healthy = 0;
     uint64_t degraded = 0;
-    // With locality weights: what the healthy hosts leave of the weight (ring
-    // hash and Maglev: all of it). Without: the sum of the weights of the
-    // hosts that may be picked.
+    // What the locality's part of its priority's requests goes by:
+    //  - with locality weights what the healthy hosts leave of the weight
+    //    (ring hash and Maglev: all of it), as Envoy computes it, though it is
+    //    not used in panic;
+    //  - routed by zone the part itself, in percent;
+    //  - else the sum of the weights of the hosts that may be picked once the
+    //    priority is chosen: degraded ones if it has a degraded load.
     double effective_weight = 0;
     // With zone-aware routing, in hundredths of a percent.
     uint64_t local_percentage = 0;
@@ -123,8 +128,9 @@ class Balancer {
     return counted_[priority]->counts;
   }
   const ZoneAwarePlan& zone_aware_plan() const { return zone_plan_; }
-  // Whether a pick may choose a host of that priority and health now.
-  bool Available(size_t priority, model::HostHealth health) const;
+  // The hosts that a pick may choose now, by the loads of the priorities, the
+  // weights and, with zone-aware routing, where the requests stay.
+  absl::flat_hash_set<const model::Host*> Eligible() const;
   // The ring or table of a priority; null for other policies.
   const HashTable* table(size_t priority) const;
   const BalancerInput& input() const { return input_; }
@@ -167,6 +173,11 @@ class Balancer {
   uint32_t DrawLocality(const Route& route, base::Random& random) const;
   HostChoice PickByHash(base::Random& random, const PickContext& context,
                         absl::Span<uint32_t> scratch) const;
+  void AddEligible(size_t route,
+                   absl::flat_hash_set<const model::Host*>& hosts) const;
+  std::vector<double> EffectiveWeights(size_t priority) const;
+  std::vector<double> WeightsOfEligible(size_t priority) const;
+  void ShareByZone(std::vector<double>& weights) const;
   static HostChoice Choice(uint32_t route_index, const Route& route,
                            const model::Host* host);
 

@@ -137,4 +137,17 @@ uint32_t DrawZone(const ZoneAwarePlan& plan, base::Random& random) {
   return zone;
 }
 
+double ZoneShare(const ZoneAwarePlan& plan, size_t zone) {
+  if (plan.mode == Mode::kDirect) return zone == 0 ? 1 : 0;
+  if (plan.mode != Mode::kResidual) return 0;
+  const double local =
+      static_cast<double>(std::min<uint64_t>(plan.local_share, 10000)) / 10000;
+  const auto total = static_cast<double>(plan.residual.back());
+  const uint64_t before = zone == 0 ? 0 : plan.residual[zone - 1];
+  const double part =
+      total > 0 ? static_cast<double>(plan.residual[zone] - before) / total
+                : 1.0 / static_cast<double>(plan.residual.size());
+  return (zone == 0 ? local : 0) + (1 - local) * part;
+}
+
 }  // namespace meshlib::lb

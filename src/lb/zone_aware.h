@@ -1,6 +1,7 @@
 #ifndef MESHLIB_LB_ZONE_AWARE_H_
 #define MESHLIB_LB_ZONE_AWARE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -59,6 +60,10 @@ bool DrawRoutedByZone(const ZoneAwarePlan& plan, base::Random& random);
 // The index of the zone for one request. Draws whether it stays in the own
 // zone and, if not, the zone; for kDirect nothing. For kDirect and kResidual.
 uint32_t DrawZone(const ZoneAwarePlan& plan, base::Random& random);
+
+// The part of the requests routed by zone that DrawZone sends to a zone, 0 to
+// 1; 0 for kFail.
+double ZoneShare(const ZoneAwarePlan& plan, size_t zone);
 
 }  // namespace meshlib::lb
 

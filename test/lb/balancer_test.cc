@@ -1,6 +1,7 @@
 #include "lb/balancer.h"
 
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -187,6 +188,79 @@ TEST(Balancer, ReportsTheWeightOfHostsThatMayBePicked) {
   ASSERT_EQ(reports.size(), 2u);
   EXPECT_EQ(reports[0].effective_weight, 3);
   EXPECT_EQ(reports[1].effective_weight, 56);
+}
+
+// The addresses of the hosts that may be picked now.
+std::set<std::string> EligibleIn(const Balancer& balancer) {
+  std::set<std::string> addresses;
+  for (const model::Host* host : balancer.Eligible()) {
+    addresses.insert(host->address());
+  }
+  return addresses;
+}
+
+// Those that are picked if only one picks often enough.
+std::set<std::string> PickedIn(const Balancer& balancer) {
+  std::set<std::string> addresses;
+  for (const auto& [address, count] : PickMany(balancer, 20000)) {
+    if (!address.empty()) addresses.insert(address);
+  }
+  return addresses;
+}
+
+TEST(Balancer, DegradedHostsAreEligibleOnlyWithALoad) {
+  FakeCluster cluster;
+  cluster.AddLocality(0, "a", cluster.Equal(6));
+  cluster.AddLocality(0, "b", {5}, 0, 1);
+  // 140 * 6 / 7 is more than 100: nothing is left for the degraded one.
+  auto balancer = cluster.Create();
+  EXPECT_EQ(EligibleIn(*balancer).count("0-b-0:80"), 0u);
+  EXPECT_EQ(EligibleIn(*balancer), PickedIn(*balancer));
+  EXPECT_EQ(balancer->DescribeLocalities()[1].effective_weight, 0);
+  cluster.input.overprovisioning_factor = 100;
+  balancer = cluster.Create();
+  EXPECT_EQ(EligibleIn(*balancer).count("0-b-0:80"), 1u);
+  EXPECT_EQ(EligibleIn(*balancer), PickedIn(*balancer));
+  EXPECT_EQ(balancer->DescribeLocalities()[1].effective_weight, 5);
+}
+
+TEST(Balancer, HostsOfAPriorityWithoutLoadAreNotEligible) {
+  for (const auto policy :
+       {model::LbPolicy::kRoundRobin, model::LbPolicy::kRingHash}) {
+    FakeCluster cluster;
+    cluster.config.policy = policy;
+    cluster.AddLocality(0, "a", {1, 2});
+    cluster.AddLocality(1, "b", {3, 4});
+    const auto balancer = cluster.Create();
+    EXPECT_EQ(EligibleIn(*balancer),
+              (std::set<std::string>{"0-a-0:80", "0-a-1:80"}));
+    // What it would go by.
+    EXPECT_EQ(balancer->DescribeLocalities()[1].effective_weight, 7);
+  }
+}
+
+TEST(Balancer, AllHostsAreEligibleInPanic) {
+  FakeCluster cluster;
+  cluster.AddLocality(0, "a", {1, 2, 4}, 1);
+  cluster.AddLocality(0, "b", {8, 16}, 0, 1);
+  const auto balancer = cluster.Create();
+  ASSERT_TRUE(balancer->loads()[0].panic);
+  EXPECT_EQ(EligibleIn(*balancer).size(), 5u);
+  EXPECT_EQ(EligibleIn(*balancer), PickedIn(*balancer));
+  const auto reports = balancer->DescribeLocalities();
+  EXPECT_EQ(reports[0].effective_weight, 7);
+  EXPECT_EQ(reports[1].effective_weight, 24);
+}
+
+TEST(Balancer, HostsAndLocalitiesWithoutWeightAreNotEligible) {
+  FakeCluster cluster;
+  cluster.config.locality_weighted = true;
+  cluster.AddLocality(0, "a", {0, 2});
+  cluster.AddLocality(0, "b", {1});
+  cluster.SetLocalityWeight(0, 0, 3);
+  const auto balancer = cluster.Create();
+  EXPECT_EQ(EligibleIn(*balancer), (std::set<std::string>{"0-a-1:80"}));
+  EXPECT_EQ(EligibleIn(*balancer), PickedIn(*balancer));
 }
 
 // Asks what an application may ask, and answers as it is told.

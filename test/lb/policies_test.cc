@@ -152,7 +152,7 @@ TEST_P(EveryPolicy, UsesAllHostsWhenAllAreUnhealthy) {
   const auto slot = balancer->NewSlotState(1);
   const HostChoice choice = balancer->Pick(*slot, {});
   EXPECT_TRUE(choice.panic);
-  EXPECT_TRUE(balancer->Available(0, HostHealth::kUnhealthy));
+  EXPECT_EQ(balancer->Eligible().size(), 4u);
 }
 
 TEST_P(EveryPolicy, HasNoHostWhenAllAreUnhealthyAndPanicIsOff) {
@@ -162,7 +162,7 @@ TEST_P(EveryPolicy, HasNoHostWhenAllAreUnhealthyAndPanicIsOff) {
   EXPECT_EQ(Pick(*balancer, 10), (Counts{{"", 10}}));
   const auto slot = balancer->NewSlotState(1);
   EXPECT_EQ(balancer->Pick(*slot, {}).failure, PickFailure::kNoHealthyHost);
-  EXPECT_FALSE(balancer->Available(0, HostHealth::kUnhealthy));
+  EXPECT_TRUE(balancer->Eligible().empty());
 }
 
 TEST_P(EveryPolicy, FailsTrafficOnPanicIfAsked) {
@@ -175,7 +175,7 @@ TEST_P(EveryPolicy, FailsTrafficOnPanicIfAsked) {
   // Envoy's hash policies do not know this option.
   EXPECT_EQ(choice.failure,
             Hashes() ? PickFailure::kNone : PickFailure::kPanic);
-  EXPECT_EQ(balancer->Available(0, HostHealth::kHealthy), Hashes());
+  EXPECT_EQ(balancer->Eligible().size(), Hashes() ? 4u : 0u);
 }
 
 TEST_P(EveryPolicy, NeverPicksAnUnhealthyHostWithoutPanic) {

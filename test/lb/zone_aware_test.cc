@@ -1,5 +1,6 @@
 #include "lb/zone_aware.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -225,6 +226,60 @@ TEST(ZoneAwareBalancer, SendsToTheOwnZoneByTheSharesOfHosts) {
     }
     EXPECT_NEAR(own_zone, 10000, 300);
   }
+}
+
+// By region, the percent that the report says and the picks show.
+void ExpectShares(const Balancer& balancer,
+                  const std::map<std::string, double>& want) {
+  std::map<std::string, double> picked;
+  for (const auto& [address, count] : PickMany(balancer, 40000)) {
+    picked[address.substr(2, 1)] += count / 400.0;
+  }
+  std::map<std::string, double> eligible;
+  for (const model::Host* host : balancer.Eligible()) {
+    ++eligible[host->locality().region];
+  }
+  for (const auto& report : balancer.DescribeLocalities()) {
+    const std::string& region = report.locality->region;
+    EXPECT_NEAR(report.effective_weight, want.at(region), 0.01) << region;
+    EXPECT_NEAR(picked[region], want.at(region), 1) << region;
+    EXPECT_EQ(eligible[region] > 0, want.at(region) > 0) << region;
+  }
+}
+
+TEST(ZoneAwareBalancer, ReportsTheSharesOfTheZones) {
+  FakeCluster cluster;
+  cluster.AddLocality(0, "b", cluster.Equal(6));
+  cluster.AddLocality(0, "a", cluster.Equal(2));
+  cluster.AddLocality(0, "c", cluster.Equal(2));
+  CallFromRegionA(cluster, 4, 6);
+  // Half of it stays; b, which has 60 % already, has no room: c has.
+  ExpectShares(*cluster.Create(), {{"a", 50}, {"b", 0}, {"c", 50}});
+  // Half of the requests are not routed by zone.
+  cluster.config.zone_aware.emplace().routing_enabled_percent = 50;
+  ExpectShares(*cluster.Create(), {{"a", 35}, {"b", 30}, {"c", 35}});
+}
+
+TEST(ZoneAwareBalancer, HasNoEligibleHostsElsewhereWhenEverythingStays) {
+  FakeCluster cluster;
+  cluster.AddLocality(0, "a", cluster.Equal(5));
+  cluster.AddLocality(0, "b", cluster.Equal(5));
+  CallFromRegionA(cluster, 4, 6);
+  ExpectShares(*cluster.Create(), {{"a", 100}, {"b", 0}});
+}
+
+TEST(ZoneAwareBalancer, HasNoEligibleHostsWhenTheLocalClusterPanics) {
+  FakeCluster cluster;
+  cluster.config.zone_aware.emplace().fail_traffic_on_panic = true;
+  cluster.AddLocality(0, "a", cluster.Equal(5));
+  cluster.AddLocality(0, "b", cluster.Equal(5));
+  CallFromRegionA(cluster, 4, 6);
+  auto local = std::make_shared<LocalCluster>(*cluster.input.local_cluster);
+  for (LocalCluster::Zone& zone : local->zones) zone.healthy = 1;
+  cluster.input.local_cluster = local;
+  const auto balancer = cluster.Create();
+  EXPECT_TRUE(balancer->Eligible().empty());
+  EXPECT_EQ(balancer->DescribeLocalities()[0].effective_weight, 0);
 }
 
 TEST(ZoneAwareBalancer, FailsAsEnvoyWhereTheZoneHasNoDegradedHost) {
