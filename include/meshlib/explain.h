@@ -53,7 +53,9 @@ struct MESHLIB_EXPORT Explanation {
     // EDS: "HEALTHY", "DRAINING", ... Without a status (UNKNOWN, or a host of
     // the file) it is "HEALTHY", as Envoy's admin pages have it.
     std::string health;
-    bool ejected = false;    // by outlier detection
+    bool ejected = false;  // by outlier detection
+    // Its last connect failed: picks pass it over while there is another host.
+    bool connect_backoff = false;
     bool available = false;  // a pick may choose it now
   };
 
@@ -68,8 +70,11 @@ struct MESHLIB_EXPORT Explanation {
   std::vector<Locality> localities;
   // Without those that random_subsetting leaves out.
   std::vector<Host> hosts;
-  std::optional<std::string> pick;  // the address that this pick would take
-  std::string failure;              // why there is none
+  // The part of the requests that drop_overloads drops, 0 to 1.
+  double drop_probability = 0;
+  // The address that this pick would take if it is not dropped by chance.
+  std::optional<std::string> pick;
+  std::string failure;  // why there is none
 };
 
 }  // namespace meshlib

@@ -60,7 +60,8 @@ class MESHLIB_EXPORT Target {
   // mend, or `deadline` passes (wait-for-ready). Blocks the calling thread.
   PickResult WaitForPick(const Request& request, absl::Time deadline) const;
 
-  // What Pick(request) would do and why. Allocates; changes nothing.
+  // What Pick(request) on this thread would do now and why. Allocates; changes
+  // nothing. A policy of the application is asked with a new state.
   Explanation Explain(const Request& request) const;
 
   const std::string& authority() const;

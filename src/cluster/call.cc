@@ -1,24 +1,16 @@
 #include "cluster/call.h"
 
+#include <algorithm>
+#include <memory>
 #include <type_traits>
 
 #include "lb/weighted_round_robin/load_weight.h"
 #include "resilience/circuit_breaker.h"
 #include "resilience/connect_backoff.h"
 #include "resilience/outlier_result.h"
-#include "resilience/retry_hosts.h"
 
 namespace meshlib::cluster {
 namespace {
-
-// How often a pick is made again to get around hosts in connect back-off,
-// and how many hosts of a priority are looked at to know that there is one.
-constexpr uint32_t kBackoffPicks = 64;
-constexpr uint32_t kBackoffScan = 1024;
-
-// Without a route there is no retry_host_predicate: hosts that were tried are
-// avoided this many times.
-constexpr uint32_t kAvoidTried = 5;
 
 constexpr uint32_t kMillion = 1'000'000;
 
@@ -162,7 +154,7 @@ PickFailure Call::Route(const Scope& scope, const TargetBinding& binding,
     const Scope& scope, const ClusterVersion& cluster, AttemptPlan& plan) {
   const base::Stripe stripe = scope.slot.stripe;
   Enter(stripe, cluster.runtime());
-  if (cluster.has_drops() && Dropped(scope, cluster)) {
+  if (cluster.has_drops() && Dropped(cluster, scope.slot.random)) {
     return PickFailure::kDropped;
   }
   resilience::CircuitBreaker& breakers = cluster_->breakers();
@@ -172,11 +164,14 @@ PickFailure Call::Route(const Scope& scope, const TargetBinding& binding,
     base::StripeAdd<uint64_t>(stripe, block_->rq_overflow, 1);
     return PickFailure::kOverflow;
   }
-  const lb::HostChoice choice = Pick(scope, cluster);
+  const Draws draws{scope.request, scope.slot.random,
+                    stripe.exclusive ? &cluster.Slot(stripe) : nullptr,
+                    stripe.index, 1};
+  const lb::HostChoice choice = Pick(draws, cluster);
   if (choice.host == nullptr) {
     breakers.ReleaseRequest(stripe, priority_);
     base::StripeAdd<uint64_t>(stripe, block_->rq_no_host, 1);
-    return cluster.has_endpoints() ? choice.failure : PickFailure::kNotReady;
+    return choice.failure;
   }
   Remember(stripe, *choice.host, choice.priority);
   base::StripeAdd<uint64_t>(stripe, block_->rq_total, 1);
@@ -187,31 +182,31 @@ PickFailure Call::Route(const Scope& scope, const TargetBinding& binding,
   return PickFailure::kNone;
 }
 
-bool Call::Dropped(const Scope& scope, const ClusterVersion& cluster) const {
+bool Call::Dropped(const ClusterVersion& cluster, base::Random& random) {
   for (const model::DropOverload& drop : cluster.endpoints()->drops) {
-    if (scope.slot.random.Next() % kMillion < drop.parts_per_million) {
+    if (random.Next() % kMillion < drop.parts_per_million) {
       return true;
     }
   }
   return false;
 }
 
-inline lb::HostChoice Call::PickOnce(const Scope& scope,
-                                     const ClusterVersion& cluster,
-                                     const lb::PickContext& context) const {
-  if (scope.slot.stripe.exclusive) {
-    return cluster.balancer().Pick(cluster.Slot(scope.slot.stripe), context);
+double Call::DropProbability(const ClusterVersion& cluster) {
+  if (!cluster.has_drops()) return 0;
+  double kept = 1;
+  for (const model::DropOverload& drop : cluster.endpoints()->drops) {
+    kept *= 1 - std::min(1.0, 1.0 * drop.parts_per_million / kMillion);
   }
-  return cluster.balancer().PickStateless(scope.slot.random, context);
+  return 1 - kept;
 }
 
 [[gnu::always_inline]] inline lb::HostChoice Call::Pick(
-    const Scope& scope, const ClusterVersion& cluster) const {
+    const Draws& draws, const ClusterVersion& cluster) const {
   lb::PickContext context;
-  context.stripe = scope.slot.stripe.index;
-  context.hash = scope.request.hash;
+  context.stripe = draws.stripe;
+  context.hash = draws.request.hash;
   if (!context.hash.has_value() && route_ != nullptr) {
-    context.hash = route_->route->Hash(scope.request);
+    context.hash = route_->route->Hash(draws.request);
   }
   if (cluster.needs_time()) {
     context.now_ns = absl::ToUnixNanos(engine_->clock().Now());
@@ -219,143 +214,47 @@ inline lb::HostChoice Call::PickOnce(const Scope& scope,
   if (cluster.balancer().needs_cluster_active()) {
     // Without this request, which was admitted just now.
     context.cluster_active =
-        static_cast<int64_t>(cluster_->breakers().ActiveRequests()) - 1;
+        static_cast<int64_t>(cluster_->breakers().ActiveRequests()) -
+        draws.admitted;
   }
   lb::PriorityLoadOverride loads;
   lb::HostChoice choice = attempts_ == 0
-                              ? PickOnce(scope, cluster, context)
-                              : PickAgain(scope, cluster, context, loads);
-  if (choice.host != nullptr &&
-      choice.host->state().connect_backoff_until_ns.load(
-          std::memory_order_relaxed) != 0) {
-    AvoidBackoff(scope, cluster, context, choice);
+                              ? draws.Pick(cluster, context)
+                              : PickAgain(draws, cluster, context, loads);
+  if (choice.host == nullptr) {
+    if (!cluster.has_endpoints()) choice.failure = PickFailure::kNotReady;
+  } else if (choice.host->state().connect_backoff_until_ns.load(
+                 std::memory_order_relaxed) != 0) {
+    AvoidBackoff(draws, cluster, context, choice);
   }
   return choice;
 }
 
-lb::HostChoice Call::PickAgain(const Scope& scope,
-                               const ClusterVersion& cluster,
-                               lb::PickContext& context,
-                               lb::PriorityLoadOverride& loads) const {
-  if (OverrideLoads(cluster, loads)) context.loads = &loads;
-  lb::HostChoice choice = PickOnce(scope, cluster, context);
-  for (uint32_t tries = 0;
-       choice.host != nullptr && PassOver(*choice.host, tries); ++tries) {
-    context.attempt = tries + 1;
-    choice = PickOnce(scope, cluster, context);
+lb::HostChoice Call::Preview(Engine& engine, const base::ThreadSlot& slot,
+                             base::Random& random, const Request& request,
+                             const BoundRoute* route,
+                             const ClusterVersion& cluster) {
+  Call call;
+  call.engine_ = &engine;
+  call.cluster_ = &cluster.runtime();
+  call.route_ = route;
+  if (route != nullptr) call.priority_ = route->route->priority();
+  lb::HostChoice refused;
+  if (cluster.has_drops()) {
+    Dropped(cluster, random);  // what it draws
+    if (DropProbability(cluster) >= 1) refused.failure = PickFailure::kDropped;
   }
-  return choice;
-}
-
-bool Call::PassOver(const model::Host& host, uint32_t tries) const {
-  const absl::Span<const model::Host* const> tried(tried_.data(), tried_count_);
-  if (route_ != nullptr && route_->hosts.has_value()) {
-    return tries < route_->hosts->max_attempts() && route_->hosts->active() &&
-           route_->hosts->Rejects(host, tried);
+  if (refused.failure == PickFailure::kNone &&
+      call.cluster_->breakers()
+          .GetOpen(call.priority_, Limits(cluster, call.priority_))
+          .requests) {
+    refused.failure = PickFailure::kOverflow;
   }
-  if (tries >= kAvoidTried) return false;
-  for (const model::Host* before : tried) {
-    if (&before->state() == &host.state()) return true;
-  }
-  return false;
-}
-
-bool Call::OverrideLoads(const ClusterVersion& cluster,
-                         lb::PriorityLoadOverride& loads) const {
-  if (route_ == nullptr || route_->previous_priorities_update_frequency == 0) {
-    return false;
-  }
-  std::array<uint32_t, lb::kMaxPriorities> healthy, degraded, healthy_load,
-      degraded_load;
-  std::array<uint32_t, kTried> tried;
-  for (uint32_t i = 0; i < tried_count_; ++i) tried[i] = tried_priorities_[i];
-  const auto& current = cluster.balancer().loads();
-  const size_t count = std::min(current.size(), healthy.size());
-  for (size_t i = 0; i < count; ++i) {
-    healthy[i] = current[i].health;
-    degraded[i] = current[i].degraded;
-  }
-  if (!resilience::PreviousPrioritiesLoad(
-          route_->previous_priorities_update_frequency,
-          absl::MakeSpan(tried.data(), tried_count_),
-          absl::MakeSpan(healthy.data(), count),
-          absl::MakeSpan(degraded.data(), count),
-          absl::MakeSpan(healthy_load.data(), count),
-          absl::MakeSpan(degraded_load.data(), count))) {
-    return false;
-  }
-  loads.priorities = static_cast<uint32_t>(count);
-  for (size_t i = 0; i < count; ++i) {
-    loads.healthy[i] = static_cast<uint8_t>(healthy_load[i]);
-    loads.degraded[i] = static_cast<uint8_t>(degraded_load[i]);
-  }
-  return true;
-}
-
-void Call::AvoidBackoff(const Scope& scope, const ClusterVersion& cluster,
-                        lb::PickContext context, lb::HostChoice& choice) const {
-  const int64_t now_ns = absl::ToUnixNanos(engine_->clock().Now());
-  if (!resilience::InConnectBackoff(choice.host->state(), now_ns)) return;
-  const auto suits = [&](const model::Host& host) {
-    return !resilience::InConnectBackoff(host.state(), now_ns) &&
-           (attempts_ == 0 || !PassOver(host, 0));
-  };
-  // What has one hash stays together also where it goes instead.
-  const uint64_t start =
-      context.hash.has_value() ? *context.hash : scope.slot.random.Next();
-  const auto priorities =
-      static_cast<uint32_t>(cluster.input().priorities.size());
-  for (const auto health :
-       {model::HostHealth::kHealthy, model::HostHealth::kDegraded}) {
-    for (uint32_t p = 0; p < priorities; ++p) {
-      const uint32_t priority = (choice.priority + p) % priorities;
-      const model::Host* found =
-          FindHost(cluster, priority, health, start, suits);
-      if (found == nullptr) continue;
-      // One is there. Whose turn it is, by weight, locality or hash, is for
-      // the balancer to say; the turns of others that go by unused are no
-      // loss to them, since they are not to be used now.
-      lb::PriorityLoadOverride only;
-      only.SendAllTo(priority, health == model::HostHealth::kDegraded);
-      if (p > 0 || health == model::HostHealth::kDegraded) {
-        context.loads = &only;
-        context.attempt = 0;
-      }
-      choice.host = found;
-      choice.priority = priority;
-      for (uint32_t i = 0; i < kBackoffPicks; ++i, ++context.attempt) {
-        const lb::HostChoice next = PickOnce(scope, cluster, context);
-        if (next.host == nullptr || !suits(*next.host)) continue;
-        choice = next;
-        return;
-      }
-      return;
-    }
-  }
-  // None suits: the turn that was taken stays, so that whoever retries takes
-  // the hosts in turn, as if there were no back-off.
-}
-
-// A host that suits, looked for among kBackoffScan hosts of a priority, from a
-// place on that `start` decides; null: none.
-template <typename Suits>
-const model::Host* Call::FindHost(const ClusterVersion& cluster,
-                                  uint32_t priority, model::HostHealth health,
-                                  uint64_t start, const Suits& suits) const {
-  const auto& localities = cluster.input().priorities[priority].localities;
-  uint32_t looked_at = 0;
-  for (size_t l = 0; l < localities.size(); ++l) {
-    const auto& hosts = localities[(start + l) % localities.size()].hosts;
-    const size_t size = hosts == nullptr ? 0 : hosts->size();
-    for (size_t i = 0; i < size; ++i) {
-      if (++looked_at > kBackoffScan) return nullptr;
-      const lb::HostEntry& entry = (*hosts)[(start / 64 + i) % size];
-      if (entry.health == health && entry.weight != 0 && suits(*entry.host)) {
-        return entry.host;
-      }
-    }
-  }
-  return nullptr;
+  if (refused.failure != PickFailure::kNone) return refused;
+  const std::unique_ptr<lb::SlotState> turns =
+      slot.stripe.exclusive ? cluster.CopySlot(slot.stripe) : nullptr;
+  const Draws draws{request, random, turns.get(), slot.stripe.index, 0};
+  return call.Pick(draws, cluster);
 }
 
 [[gnu::always_inline]] inline void Call::Remember(base::Stripe stripe,

@@ -6,8 +6,10 @@
 #include <string_view>
 
 #include "absl/time/time.h"
+#include "base/random.h"
 #include "base/thread_slots.h"
 #include "cluster/attempt.h"
+#include "cluster/cluster_version.h"
 #include "cluster/engine.h"
 #include "cluster/route_binding.h"
 #include "cluster/runtime_cluster.h"
@@ -48,6 +50,18 @@ class Call {
     if (engine_ != nullptr) GiveBack();
   }
 
+  // What Next() would choose for the first attempt of a request by that route
+  // (null: none) on the thread of `slot`. Changes nothing; draws from `random`
+  // what Next() would draw from the slot. Chance alone does not fail it:
+  // kDropped is for what is always dropped. Costs time for each host.
+  static lb::HostChoice Preview(Engine& engine, const base::ThreadSlot& slot,
+                                base::Random& random, const Request& request,
+                                const BoundRoute* route,
+                                const ClusterVersion& cluster);
+
+  // The part of the requests that drop_overloads drops, 0 to 1.
+  static double DropProbability(const ClusterVersion& cluster);
+
   bool open() const { return open_; }
   uint32_t attempts() const { return attempts_; }
 
@@ -61,28 +75,38 @@ class Call {
     const Request& request;
   };
 
+  // What a host is chosen with.
+  struct Draws {
+    const Request& request;
+    base::Random& random;
+    lb::SlotState* turns;  // null: the stripe is not the thread's own
+    uint32_t stripe;
+    int64_t admitted;  // requests that this one counts as: 1, or 0
+
+    lb::HostChoice Pick(const ClusterVersion& cluster,
+                        const lb::PickContext& context) const {
+      return turns != nullptr
+                 ? cluster.balancer().Pick(*turns, context)
+                 : cluster.balancer().PickStateless(random, context);
+    }
+  };
+
   void Try(base::ThreadSlot& slot, const TargetBinding* binding,
            const Snapshot& snapshot, const Request& request, Attempt& attempt);
   PickFailure Route(const Scope& scope, const TargetBinding& binding,
                     const ClusterVersion*& cluster);
   PickFailure Start(const Scope& scope, const ClusterVersion& cluster,
                     AttemptPlan& plan);
-  bool Dropped(const Scope& scope, const ClusterVersion& cluster) const;
-  lb::HostChoice Pick(const Scope& scope, const ClusterVersion& cluster) const;
-  lb::HostChoice PickOnce(const Scope& scope, const ClusterVersion& cluster,
-                          const lb::PickContext& context) const;
-  lb::HostChoice PickAgain(const Scope& scope, const ClusterVersion& cluster,
+  static bool Dropped(const ClusterVersion& cluster, base::Random& random);
+  lb::HostChoice Pick(const Draws& draws, const ClusterVersion& cluster) const;
+  lb::HostChoice PickAgain(const Draws& draws, const ClusterVersion& cluster,
                            lb::PickContext& context,
                            lb::PriorityLoadOverride& loads) const;
   bool PassOver(const model::Host& host, uint32_t tries) const;
   bool OverrideLoads(const ClusterVersion& cluster,
                      lb::PriorityLoadOverride& loads) const;
-  void AvoidBackoff(const Scope& scope, const ClusterVersion& cluster,
+  void AvoidBackoff(const Draws& draws, const ClusterVersion& cluster,
                     lb::PickContext context, lb::HostChoice& choice) const;
-  template <typename Suits>
-  const model::Host* FindHost(const ClusterVersion& cluster, uint32_t priority,
-                              model::HostHealth health, uint64_t start,
-                              const Suits& suits) const;
   void Enter(base::Stripe stripe, RuntimeCluster& cluster);
   void Remember(base::Stripe stripe, const model::Host& host,
                 uint32_t priority);

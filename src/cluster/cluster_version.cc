@@ -59,6 +59,15 @@ lb::SlotState& ClusterVersion::MakeSlot(uint32_t index) const {
   return *slot;
 }
 
+std::unique_ptr<lb::SlotState> ClusterVersion::CopySlot(
+    base::Stripe stripe) const {
+  std::unique_ptr<lb::SlotState> copy = NewSlot(stripe);
+  const lb::SlotState* slot =
+      slots_[stripe.index].load(std::memory_order_acquire);
+  if (slot != nullptr) balancer_->CopyTurns(*slot, *copy);
+  return copy;
+}
+
 void ClusterVersion::PrepareSlots(const ClusterVersion& previous) const {
   for (uint32_t i = 0; i < stripes_ && i < previous.stripes_; ++i) {
     if (previous.slots_[i].load(std::memory_order_acquire) != nullptr) {

@@ -66,6 +66,10 @@ class ClusterVersion {
     return balancer_->NewSlotState(seed_ + stripe.index);
   }
 
+  // A state that goes on as Slot() would; the application's policies, whose
+  // state is their own, begin anew. For the owner of the exclusive stripe.
+  std::unique_ptr<lb::SlotState> CopySlot(base::Stripe stripe) const;
+
   // Makes the states of the stripes that used `previous`, so that their next
   // pick finds them. On the control thread, before this is published.
   void PrepareSlots(const ClusterVersion& previous) const;

@@ -1,17 +1,23 @@
 #include "cluster/explain.h"
 
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
+#include "cluster/call.h"
+#include "cluster/fallback.h"
 #include "lb/balancer.h"
 #include "lb/pick_context.h"
 #include "lb/weighted_round_robin/load_weight.h"
 #include "model/cluster.h"
+#include "resilience/connect_backoff.h"
 #include "routing/route_table.h"
 
 namespace meshlib::cluster {
 namespace {
+
+using HostSet = absl::flat_hash_set<const model::Host*>;
 
 std::string Text(PickFailure failure) {
   return std::string(PickFailureName(failure));
@@ -80,51 +86,72 @@ double ReportedWeight(const model::Host& host,
   return lb::UsableWeight(*load, config.load_report_weights, now_ns);
 }
 
-void ExplainHosts(const ClusterVersion& cluster, const RuntimeCluster& runtime,
-                  int64_t now_ns, Explanation& out) {
-  const auto available = cluster.balancer().Eligible();
-  const auto& priorities = cluster.input().priorities;
-  for (uint32_t p = 0; p < priorities.size(); ++p) {
-    for (const lb::LocalityHosts& locality : priorities[p].localities) {
-      if (locality.hosts == nullptr) continue;
-      for (const lb::HostEntry& entry : *locality.hosts) {
-        Explanation::Host host;
-        host.address = entry.host->address();
-        host.priority = p;
-        host.region = entry.host->locality().region;
-        host.zone = entry.host->locality().zone;
-        host.sub_zone = entry.host->locality().sub_zone;
-        host.weight = entry.weight;
-        host.reported_weight =
-            ReportedWeight(*entry.host, cluster.config().lb, now_ns);
-        const model::HealthStatus eds = runtime.hosts().EdsHealth(*entry.host);
-        host.health = model::HealthStatusName(
-            eds == model::HealthStatus::kUnknown ? model::HealthStatus::kHealthy
-                                                 : eds);
-        host.ejected = runtime.hosts().Ejected(*entry.host);
-        host.available = available.contains(entry.host);
-        out.hosts.push_back(std::move(host));
-      }
-    }
+template <typename F>
+void ForEachHost(const lb::PriorityHosts& priority, const F& f) {
+  for (const lb::LocalityHosts& locality : priority.localities) {
+    if (locality.hosts == nullptr) continue;
+    for (const lb::HostEntry& entry : *locality.hosts) f(entry);
   }
 }
 
-void ExplainPick(const ClusterVersion& cluster, const BoundRoute* bound,
-                 const Request& request, int64_t now_ns, base::Stripe stripe,
-                 Explanation& out) {
-  lb::PickContext context;
-  context.hash = request.hash;
-  if (!context.hash.has_value() && bound != nullptr) {
-    context.hash = bound->route->Hash(request);
+// Picks pass over hosts in connect back-off and may choose what they turn to
+// instead.
+void ExplainBackoff(const ClusterVersion& cluster, int64_t now_ns,
+                    HostSet& available) {
+  const auto backs_off = [now_ns](const model::Host& host) {
+    return resilience::InConnectBackoff(host.state(), now_ns);
+  };
+  const auto suits = [&](const model::Host& host) { return !backs_off(host); };
+  const auto& priorities = cluster.input().priorities;
+  HostSet added;
+  HostSet removed;
+  for (uint32_t p = 0; p < priorities.size(); ++p) {
+    bool turns = false;
+    ForEachHost(priorities[p], [&](const lb::HostEntry& entry) {
+      if (!available.contains(entry.host) || !backs_off(*entry.host)) return;
+      removed.insert(entry.host);
+      turns = true;
+    });
+    if (!turns) continue;
+    const Fallback to = FindFallback(cluster, p, 0, suits);
+    if (to.host == nullptr) return;  // then there is none for any priority
+    ForEachHost(priorities[to.priority], [&](const lb::HostEntry& entry) {
+      if (entry.health == to.health && entry.weight != 0 &&
+          suits(*entry.host)) {
+        added.insert(entry.host);
+      }
+    });
   }
-  context.now_ns = now_ns;
-  const std::unique_ptr<lb::SlotState> slot = cluster.NewSlot(stripe);
-  const lb::HostChoice choice = cluster.balancer().Pick(*slot, context);
-  if (choice.host != nullptr) {
-    out.pick = choice.host->address();
-  } else {
-    out.failure = Text(cluster.endpoints() == nullptr ? PickFailure::kNotReady
-                                                      : choice.failure);
+  for (const model::Host* host : removed) available.erase(host);
+  available.insert(added.begin(), added.end());
+}
+
+void ExplainHosts(const ClusterVersion& cluster, const RuntimeCluster& runtime,
+                  int64_t now_ns, Explanation& out) {
+  HostSet available = cluster.balancer().Eligible();
+  ExplainBackoff(cluster, now_ns, available);
+  const auto& priorities = cluster.input().priorities;
+  for (uint32_t p = 0; p < priorities.size(); ++p) {
+    ForEachHost(priorities[p], [&](const lb::HostEntry& entry) {
+      Explanation::Host host;
+      host.address = entry.host->address();
+      host.priority = p;
+      host.region = entry.host->locality().region;
+      host.zone = entry.host->locality().zone;
+      host.sub_zone = entry.host->locality().sub_zone;
+      host.weight = entry.weight;
+      host.reported_weight =
+          ReportedWeight(*entry.host, cluster.config().lb, now_ns);
+      const model::HealthStatus eds = runtime.hosts().EdsHealth(*entry.host);
+      host.health = model::HealthStatusName(eds == model::HealthStatus::kUnknown
+                                                ? model::HealthStatus::kHealthy
+                                                : eds);
+      host.ejected = runtime.hosts().Ejected(*entry.host);
+      host.connect_backoff =
+          resilience::InConnectBackoff(entry.host->state(), now_ns);
+      host.available = available.contains(entry.host);
+      out.hosts.push_back(std::move(host));
+    });
   }
 }
 
@@ -133,6 +160,10 @@ void ExplainPick(const ClusterVersion& cluster, const BoundRoute* bound,
 Explanation ExplainRequest(Engine& engine, uint32_t target,
                            const Request& request) {
   Explanation out;
+  if (engine.shut_down()) {
+    out.failure = Text(PickFailure::kShutdown);
+    return out;
+  }
   base::ThreadSlot& slot = engine.slots().Current();
   const base::ReadSection section(engine.slots(), slot);
   const Snapshot& snapshot = engine.snapshot();
@@ -173,7 +204,14 @@ Explanation ExplainRequest(Engine& engine, uint32_t target,
   ExplainLocalities(balancer, out);
   const int64_t now_ns = absl::ToUnixNanos(engine.clock().Now());
   ExplainHosts(*cluster, *runtime, now_ns, out);
-  ExplainPick(*cluster, bound, request, now_ns, slot.stripe, out);
+  out.drop_probability = Call::DropProbability(*cluster);
+  const lb::HostChoice choice =
+      Call::Preview(engine, slot, random, request, bound, *cluster);
+  if (choice.host != nullptr) {
+    out.pick = choice.host->address();
+  } else {
+    out.failure = Text(choice.failure);
+  }
   return out;
 }
 

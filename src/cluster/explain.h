@@ -9,9 +9,9 @@
 
 namespace meshlib::cluster {
 
-// What a Call would do with `request` and why, by the same tables and
-// policies. The pick is the one that a thread which has not picked from this
-// version of the cluster would make. Control side; changes nothing.
+// What a Call of the calling thread would do with `request` now and why, by the
+// same code, tables and turns. Only what is dropped by chance is told as a
+// probability. Control side; changes nothing.
 Explanation ExplainRequest(Engine& engine, uint32_t target,
                            const Request& request);
 

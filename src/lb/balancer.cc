@@ -27,6 +27,14 @@ std::unique_ptr<SlotState> Balancer::NewSlotState(uint64_t seed) const {
   return slot;
 }
 
+void Balancer::CopyTurns(const SlotState& from, SlotState& to) const {
+  to.random_ = from.random_;
+  to.localities_ = from.localities_;
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    to.sources_[i].CopyTurns(from.sources_[i]);
+  }
+}
+
 void Balancer::UpdateWeights(int64_t now_ns) const {
   for (const HostSource* source : sources_) {
     policy_->UpdateWeights(*source, now_ns);

@@ -80,6 +80,10 @@ class Balancer {
   // weighted policy: not for the request path.
   std::unique_ptr<SlotState> NewSlotState(uint64_t seed) const;
 
+  // Makes a slot go on where another one is, but for the state of the
+  // application's policies. Both are this Balancer's.
+  void CopyTurns(const SlotState& from, SlotState& to) const;
+
   // Chooses a host, or says why there is none: kNoHosts, kNoHealthyHost
   // (nothing is available and panic is off) or kPanic (fail_traffic_on_panic).
   // Never allocates, locks or throws. `slot` is this Balancer's.

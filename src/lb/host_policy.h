@@ -25,6 +25,16 @@ struct SourceState {
   std::unique_ptr<WrrScheduler> wrr;  // weights that stay
   std::unique_ptr<EdfScheduler> edf;  // weights that change
   std::unique_ptr<LoadBalancer::State> custom;
+
+  // Goes on where `from`, of the same source, is. Only the application could
+  // copy `custom`.
+  void CopyTurns(const SourceState& from) {
+    next = from.next;
+    turn = from.turn;
+    ahead = from.ahead;
+    if (from.wrr != nullptr) wrr = std::make_unique<WrrScheduler>(*from.wrr);
+    if (from.edf != nullptr) edf = std::make_unique<EdfScheduler>(*from.edf);
+  }
 };
 
 // Chooses one host of a source. Immutable, thread-safe: what changes is in the

@@ -65,6 +65,7 @@ void WriteHosts(const Explanation& found, Json& json) {
         .Field("weight", uint64_t{host.weight})
         .Field("health", host.health)
         .Field("ejected", host.ejected)
+        .Field("connect_backoff", host.connect_backoff)
         .Field("available", host.available)
         .End('}');
   }
@@ -77,6 +78,7 @@ std::string ExplainJson(const Explanation& found) {
   WriteRoute(found, json);
   WriteLoads(found, json);
   WriteHosts(found, json);
+  json.Key("drop_probability").Number(found.drop_probability);
   json.Key("pick");
   if (found.pick.has_value()) {
     json.Begin('{').Field("address", *found.pick).End('}');
@@ -106,6 +108,11 @@ std::string SummaryText(const RequestOptions& options,
   add("Route", found.route);
   add("Cluster", found.cluster);
   add("Policy", found.policy);
+  if (found.drop_probability > 0) {
+    fields.emplace_back("Dropped",
+                        absl::StrFormat("%.6g%% of the requests",
+                                        100 * found.drop_probability));
+  }
   fields.emplace_back(
       "Pick", found.pick.value_or(absl::StrCat("none: ", found.failure)));
   return TextFields(fields);
@@ -143,11 +150,12 @@ std::string LoadsText(const Explanation& found) {
 std::string HostsText(const Explanation& found) {
   if (found.hosts.empty()) return "";
   TextTable table({"ADDRESS", ">PRIORITY", "REGION", "ZONE", "SUB-ZONE",
-                   ">WEIGHT", "HEALTH", "EJECTED", "AVAILABLE"});
+                   ">WEIGHT", "HEALTH", "EJECTED", "BACK-OFF", "AVAILABLE"});
   for (const Explanation::Host& host : found.hosts) {
     table.AddRow({host.address, absl::StrCat(host.priority), host.region,
                   host.zone, host.sub_zone, absl::StrCat(host.weight),
-                  host.health, YesNo(host.ejected), YesNo(host.available)});
+                  host.health, YesNo(host.ejected), YesNo(host.connect_backoff),
+                  YesNo(host.available)});
   }
   return absl::StrCat("\n", table.ToString());
 }

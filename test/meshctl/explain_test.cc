@@ -26,7 +26,7 @@ TEST(Explain, GivesEveryKeyAsJson) {
   EXPECT_THAT(Keys(answer),
               IsSupersetOf({"listener", "route_config", "virtual_host", "route",
                             "cluster", "policy", "priorities", "localities",
-                            "hosts", "pick", "rejected"}));
+                            "hosts", "drop_probability", "pick", "rejected"}));
   EXPECT_STREQ(answer["listener"].GetString(), "outbound");
   EXPECT_STREQ(answer["route_config"].GetString(), "local");
   EXPECT_STREQ(answer["virtual_host"].GetString(), "shop");
@@ -42,9 +42,10 @@ TEST(Explain, GivesEveryKeyAsJson) {
               ElementsAre("region", "zone", "sub_zone", "priority",
                           "effective_weight"));
   ASSERT_EQ(answer["hosts"].Size(), 2u);
-  EXPECT_THAT(Keys(answer["hosts"][0]),
-              ElementsAre("address", "priority", "region", "zone", "sub_zone",
-                          "weight", "health", "ejected", "available"));
+  EXPECT_THAT(
+      Keys(answer["hosts"][0]),
+      ElementsAre("address", "priority", "region", "zone", "sub_zone", "weight",
+                  "health", "ejected", "connect_backoff", "available"));
   EXPECT_THAT(answer["pick"]["address"].GetString(),
               AnyOf(std::string("10.0.0.1:80"), std::string("10.0.0.2:80")));
 }
@@ -78,6 +79,24 @@ TEST(Explain, GivesNullWhenNothingCanBePicked) {
     EXPECT_GT(answer["failure"].GetStringLength(), 0u);
     EXPECT_TRUE(answer["hosts"].IsArray());
   }
+}
+
+TEST(Explain, HasNoPickWhereABreakerIsAlwaysOpen) {
+  const rapidjson::Document answer =
+      Explain("policies.yaml", {"--authority", "cluster:closed"});
+  EXPECT_TRUE(answer["pick"].IsNull());
+  EXPECT_STREQ(answer["failure"].GetString(),
+               "circuit breaker max_requests is open");
+}
+
+TEST(Explain, GivesTheProbabilityOfDrops) {
+  const rapidjson::Document answer =
+      Explain("policies.yaml", {"--authority", "cluster:dropping"});
+  EXPECT_DOUBLE_EQ(answer["drop_probability"].GetDouble(), 0.25);
+  EXPECT_TRUE(answer["pick"].IsObject());
+  const ProgramRun run = RunMeshctl({"explain", "-c", Testdata("policies.yaml"),
+                                     "--authority", "cluster:dropping"});
+  EXPECT_THAT(run.out, HasSubstr("Dropped  25% of the requests\n"));
 }
 
 TEST(Explain, ShowsPrioritiesAndLocalities) {
