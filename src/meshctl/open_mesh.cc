@@ -130,22 +130,6 @@ void WarnOfUnknownHost(const OpenMesh& open, std::string_view authority,
       << NameHint(authority, KnownAuthorities(*open.config, false)) << "\n";
 }
 
-std::vector<const model::Host*> HostsOf(const OpenMesh& open,
-                                        std::string_view cluster) {
-  std::vector<const model::Host*> hosts;
-  const auto balancer = BalancerOf(open, cluster);
-  if (balancer == nullptr) return hosts;
-  for (const lb::PriorityHosts& priority : balancer->input().priorities) {
-    for (const lb::LocalityHosts& locality : priority.localities) {
-      if (locality.hosts == nullptr) continue;
-      for (const lb::HostEntry& entry : *locality.hosts) {
-        hosts.push_back(entry.host);
-      }
-    }
-  }
-  return hosts;
-}
-
 std::shared_ptr<const lb::Balancer> BalancerOf(const OpenMesh& open,
                                                std::string_view cluster) {
   return CoreOf(open).BalancerOf(cluster);

@@ -14,7 +14,6 @@
 #include "meshlib/target.h"
 #include "meshlib/testing/fake_clock.h"
 #include "model/config.h"
-#include "model/host.h"
 
 namespace meshlib::meshctl {
 
@@ -46,11 +45,6 @@ absl::StatusOr<Target> ResolveAuthority(const OpenMesh& open,
 // Tells `log` if no virtual host takes the requests, and which look alike.
 void WarnOfUnknownHost(const OpenMesh& open, std::string_view authority,
                        const Explanation& found, std::ostream& log);
-
-// The hosts of a cluster by priority and locality; they live as long as the
-// mesh. Empty if there is no such cluster.
-std::vector<const model::Host*> HostsOf(const OpenMesh& open,
-                                        std::string_view cluster);
 
 // The balancer of a cluster's present version; null if there is no such
 // cluster.

@@ -1,7 +1,7 @@
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,33 +23,38 @@ namespace {
 
 using HostCount = Simulation::HostCount;
 
-// Sums, each in the order in which its key first stands among the hosts.
 template <typename Key>
 using Sums = std::vector<std::pair<Key, uint64_t>>;
 
+// Sums of the hosts' requests: first of `keys` in their order, then of others
+// in the order in which they first stand among the hosts.
 template <typename Key, typename KeyOf>
-Sums<Key> SumBy(const std::vector<HostCount>& hosts, const KeyOf& key_of) {
+Sums<Key> SumBy(const std::vector<HostCount>& hosts, const KeyOf& key_of,
+                const std::vector<Key>& keys = {}) {
   Sums<Key> sums;
   absl::flat_hash_map<Key, size_t> index;
-  for (const HostCount& host : hosts) {
-    const Key key = key_of(host);
+  const auto add = [&](const Key& key, uint64_t requests) {
     const auto place = index.try_emplace(key, sums.size());
     if (place.second) sums.emplace_back(key, 0);
-    sums[place.first->second].second += host.requests;
-  }
+    sums[place.first->second].second += requests;
+  };
+  for (const Key& key : keys) add(key, 0);
+  for (const HostCount& host : hosts) add(key_of(host), host.requests);
   return sums;
 }
 
-Sums<uint32_t> ByPriority(const std::vector<HostCount>& hosts) {
-  Sums<uint32_t> sums = SumBy<uint32_t>(
-      hosts, [](const HostCount& host) { return host.priority; });
-  std::sort(sums.begin(), sums.end());
-  return sums;
+Sums<uint32_t> ByPriority(const Simulation& simulation) {
+  std::vector<uint32_t> all(simulation.priorities());
+  std::iota(all.begin(), all.end(), 0);
+  return SumBy<uint32_t>(
+      simulation.hosts(), [](const HostCount& host) { return host.priority; },
+      all);
 }
 
-Sums<model::Locality> ByLocality(const std::vector<HostCount>& hosts) {
+Sums<model::Locality> ByLocality(const Simulation& simulation) {
   return SumBy<model::Locality>(
-      hosts, [](const HostCount& host) { return host.locality; });
+      simulation.hosts(), [](const HostCount& host) { return host.locality; },
+      simulation.localities());
 }
 
 // Hosts of several localities or clusters may share one address.
@@ -76,12 +81,12 @@ std::string SimulateJson(const SimulateOptions& options,
     json.End('}');
   }
   json.End(']').Key("priorities").Begin('[');
-  for (const auto& [priority, requests] : ByPriority(simulation.hosts())) {
+  for (const auto& [priority, requests] : ByPriority(simulation)) {
     json.Begin('{').Field("priority", uint64_t{priority});
     json.Field("requests", requests).End('}');
   }
   json.End(']').Key("localities").Begin('[');
-  for (const auto& [locality, requests] : ByLocality(simulation.hosts())) {
+  for (const auto& [locality, requests] : ByLocality(simulation)) {
     json.Begin('{')
         .LocalityFields(locality)
         .Field("requests", requests)
@@ -127,16 +132,16 @@ std::string HostsText(const std::vector<HostCount>& hosts) {
   return absl::StrCat("\n", table.ToString());
 }
 
-std::string GroupsText(const std::vector<HostCount>& hosts) {
-  if (hosts.empty()) return "";
-  const uint64_t all = Attempts(hosts);
+std::string GroupsText(const Simulation& simulation) {
+  if (simulation.priorities() == 0) return "";
+  const uint64_t all = Attempts(simulation.hosts());
   TextTable priorities({">PRIORITY", ">REQUESTS", ">SHARE"});
-  for (const auto& [priority, requests] : ByPriority(hosts)) {
+  for (const auto& [priority, requests] : ByPriority(simulation)) {
     priorities.AddRow(
         {absl::StrCat(priority), absl::StrCat(requests), Share(requests, all)});
   }
   TextTable localities({"REGION", "ZONE", "SUB-ZONE", ">REQUESTS", ">SHARE"});
-  for (const auto& [locality, requests] : ByLocality(hosts)) {
+  for (const auto& [locality, requests] : ByLocality(simulation)) {
     localities.AddRow({locality.region, locality.zone, locality.sub_zone,
                        absl::StrCat(requests), Share(requests, all)});
   }
@@ -159,8 +164,7 @@ std::string SimulateText(const SimulateOptions& options,
     absl::StrAppend(&out, "  failed ", reason.requests, ": ", reason.text,
                     "\n");
   }
-  absl::StrAppend(&out, HostsText(simulation.hosts()),
-                  GroupsText(simulation.hosts()));
+  absl::StrAppend(&out, HostsText(simulation.hosts()), GroupsText(simulation));
   if (!options.picks) return out;
   absl::StrAppend(&out, "\nPICKS\n");
   for (const uint32_t index : simulation.picks()) {

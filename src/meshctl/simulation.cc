@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
+#include "lb/balancer.h"
+#include "lb/host_set.h"
 #include "model/host.h"
 
 namespace meshlib::meshctl {
@@ -45,16 +47,35 @@ Simulation::Simulation(const OpenMesh* open, const Target* target, Plan plan)
 }
 
 void Simulation::AddCluster(std::string_view name) {
-  for (const model::Host* host : HostsOf(*open_, name)) {
-    const auto index = static_cast<uint32_t>(hosts_.size());
-    if (!index_.try_emplace(host->address().data(), index).second) continue;
-    HostCount count;
-    count.address = host->address();
-    count.locality = host->locality();
-    count.priority = host->priority();
-    count.refuses = MatchesAny(plan_.refuse, count.address, count.locality);
-    hosts_.push_back(std::move(count));
+  const auto balancer = BalancerOf(*open_, name);
+  if (balancer == nullptr) return;
+  const auto& priorities = balancer->input().priorities;
+  priorities_ = std::max(priorities_, static_cast<uint32_t>(priorities.size()));
+  for (const lb::PriorityHosts& priority : priorities) {
+    for (const lb::LocalityHosts& group : priority.localities) {
+      AddLocality(group.locality == nullptr ? model::Locality()
+                                            : *group.locality);
+      if (group.hosts == nullptr) continue;
+      for (const lb::HostEntry& entry : *group.hosts) AddHost(*entry.host);
+    }
   }
+}
+
+void Simulation::AddLocality(const model::Locality& locality) {
+  if (known_localities_.insert(locality).second) {
+    localities_.push_back(locality);
+  }
+}
+
+void Simulation::AddHost(const model::Host& host) {
+  const auto index = static_cast<uint32_t>(hosts_.size());
+  if (!index_.try_emplace(host.address().data(), index).second) return;
+  HostCount count;
+  count.address = host.address();
+  count.locality = host.locality();
+  count.priority = host.priority();
+  count.refuses = MatchesAny(plan_.refuse, count.address, count.locality);
+  hosts_.push_back(std::move(count));
 }
 
 uint32_t Simulation::HostIndex(const PickResult& pick) {

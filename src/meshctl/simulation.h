@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
 #include "meshctl/host_match.h"
 #include "meshctl/open_mesh.h"
@@ -16,6 +17,7 @@
 #include "meshlib/pick.h"
 #include "meshlib/request.h"
 #include "meshlib/target.h"
+#include "model/host.h"
 #include "model/locality.h"
 
 namespace meshlib::meshctl {
@@ -57,6 +59,10 @@ class Simulation {
   // The results. Hosts of all clusters that could be reached or were, in the
   // order of the configuration.
   const std::vector<HostCount>& hosts() const { return hosts_; }
+  // Those of the same clusters, also without hosts: how many priority levels
+  // there are at most, and each locality once, in the order of the hosts.
+  uint32_t priorities() const { return priorities_; }
+  const std::vector<model::Locality>& localities() const { return localities_; }
   // Indices into hosts(), one for each attempt, in order.
   const std::vector<uint32_t>& picks() const { return picks_; }
   uint64_t failures() const { return failures_; }
@@ -77,6 +83,8 @@ class Simulation {
   };
 
   void AddCluster(std::string_view name);
+  void AddLocality(const model::Locality& locality);
+  void AddHost(const model::Host& host);
   uint32_t HostIndex(const PickResult& pick);
   void MoveTo(absl::Time now);
   void RunWaiting();
@@ -92,6 +100,9 @@ class Simulation {
   std::vector<Waiting> waiting_;  // a heap
 
   std::vector<HostCount> hosts_;
+  uint32_t priorities_ = 0;
+  std::vector<model::Locality> localities_;
+  absl::flat_hash_set<model::Locality> known_localities_;
   // By where the host keeps its address: that tells apart hosts that share
   // one, and costs no string comparison.
   absl::flat_hash_map<const char*, uint32_t> index_;

@@ -91,6 +91,23 @@ TEST(Simulate, FailsOverWhenARegionIsDown) {
   EXPECT_EQ(after["failures"].GetUint64(), 0u);
 }
 
+TEST(Simulate, ListsPrioritiesAndLocalitiesWithoutHosts) {
+  const rapidjson::Document answer = SimulateIn(
+      "empty_localities.yaml", "cluster:sparse", {"--requests", "10"});
+  EXPECT_THAT(
+      Requests(answer, "priorities", "priority"),
+      ElementsAre(Pair("0", 0), Pair("1", 10), Pair("2", 0), Pair("3", 0)));
+  EXPECT_THAT(
+      Requests(answer, "localities", "zone"),
+      ElementsAre(Pair("a", 0), Pair("b", 10), Pair("c", 0), Pair("d", 0)));
+  const rapidjson::Document none = SimulateIn(
+      "empty_localities.yaml", "cluster:empty", {"--requests", "10"});
+  EXPECT_THAT(Requests(none, "priorities", "priority"),
+              ElementsAre(Pair("0", 0), Pair("1", 0)));
+  EXPECT_THAT(Requests(none, "localities", "zone"),
+              ElementsAre(Pair("a", 0), Pair("b", 0)));
+}
+
 TEST(Simulate, SpillsOverByOverprovisioning) {
   // One healthy host of three: 140 * 1/3 = 46 % stay.
   const rapidjson::Document answer =
