@@ -3,8 +3,11 @@
 #include <limits>
 #include <string>
 
+#include <rapidjson/document.h>
+
 #include "gtest/gtest.h"
 #include "meshctl/arguments.h"
+#include "meshctl/explain_output.h"
 #include "meshctl/json.h"
 #include "meshctl/names.h"
 #include "meshctl/text_table.h"
@@ -104,6 +107,24 @@ TEST(Arguments, SplitHeadersAtTheFirstEqualsSign) {
   EXPECT_EQ(ParseHeader("a=").value().value, "");
   EXPECT_FALSE(ParseHeader("a").ok());
   EXPECT_FALSE(ParseHeader("=b").ok());
+}
+
+TEST(ExplainOutput, ShowsReportedWeightsWhereThereAreSome) {
+  Explanation found;
+  found.hosts.resize(2);
+  found.hosts[0].address = "10.0.0.1:80";
+  found.hosts[1].address = "10.0.0.2:80";
+  EXPECT_EQ(ExplainJson(found).find("reported_weight"), std::string::npos);
+  EXPECT_EQ(ExplainText({}, found).find("REPORTED"), std::string::npos);
+  found.hosts[1].reported_weight = 2.5;
+  rapidjson::Document answer;
+  answer.Parse(ExplainJson(found).c_str());
+  ASSERT_FALSE(answer.HasParseError());
+  EXPECT_FALSE(answer["hosts"][0].HasMember("reported_weight"));
+  EXPECT_EQ(answer["hosts"][1]["reported_weight"].GetDouble(), 2.5);
+  const std::string text = ExplainText({}, found);
+  EXPECT_NE(text.find("WEIGHT  REPORTED  HEALTH"), std::string::npos) << text;
+  EXPECT_NE(text.find("     1       2.5  "), std::string::npos) << text;
 }
 
 }  // namespace
