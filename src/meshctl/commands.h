@@ -2,6 +2,7 @@
 #define MESHLIB_MESHCTL_COMMANDS_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -18,6 +19,9 @@ namespace meshlib::meshctl {
 struct CommandResult {
   int exit_code = 0;
   std::string output;
+  // If not null, writes the answer in place of `output`, piece by piece: for
+  // one that is too long to be held. Stops where the stream fails.
+  std::function<void(std::ostream&)> write;
 };
 
 // The name of the tool with its version.

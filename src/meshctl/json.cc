@@ -6,6 +6,8 @@
 namespace meshlib::meshctl {
 namespace {
 
+constexpr size_t kSpillAt = 64 * 1024;
+
 // The length of the UTF-8 sequence that `text` begins with; 0 if it is not
 // one (Unicode 15, table 3-7).
 size_t SequenceLength(std::string_view text) {
@@ -101,6 +103,13 @@ Json& Json::Bool(bool value) {
 Json& Json::Null() {
   writer_.Null();
   return *this;
+}
+
+void Json::Spill(std::ostream& out) {
+  if (buffer_.GetSize() < kSpillAt) return;
+  out.write(buffer_.GetString(),
+            static_cast<std::streamsize>(buffer_.GetSize()));
+  buffer_.Clear();
 }
 
 std::string Json::Finish() {

@@ -2,6 +2,7 @@
 #define MESHLIB_MESHCTL_JSON_H_
 
 #include <cstdint>
+#include <ostream>
 #include <string>
 #include <string_view>
 
@@ -47,7 +48,12 @@ class Json {
         .Field("sub_zone", place.sub_zone);
   }
 
-  // The text, with a newline at its end. Call once, when all is closed.
+  // Moves what is written so far to `out` once it is long, so that a long
+  // object is never held as a whole.
+  void Spill(std::ostream& out);
+
+  // The text that was not spilled, with a newline at its end. Call once, when
+  // all is closed.
   std::string Finish();
 
  private:

@@ -237,7 +237,12 @@ int Finish(const Commands& commands) {
     return Fail(std::string(result.status().message()), commands.json(),
                 kProblems);
   }
-  std::cout << result->output << std::flush;
+  if (result->write != nullptr) {
+    result->write(std::cout);
+  } else {
+    std::cout << result->output;
+  }
+  std::cout << std::flush;
   if (!std::cout) {
     std::cerr << "meshctl: error: cannot write to standard output\n";
     return kProblems;

@@ -1,7 +1,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,8 +20,8 @@
 namespace meshlib::meshctl {
 namespace {
 
-std::string TableJson(const TableOptions& options, model::LbPolicy policy,
-                      const lb::HashTable& table) {
+void WriteJson(const TableOptions& options, model::LbPolicy policy,
+               const lb::HashTable& table, std::ostream& out) {
   const bool ring = policy == model::LbPolicy::kRingHash;
   Json json;
   json.Begin('{')
@@ -28,7 +30,8 @@ std::string TableJson(const TableOptions& options, model::LbPolicy policy,
       .Field("priority", options.priority)
       .Field("size", uint64_t{table.size()});
   json.Key(ring ? "entries" : "slots").Begin('[');
-  for (size_t place = 0; place < table.size(); ++place) {
+  for (size_t place = 0; place < table.size() && out; ++place) {
+    json.Spill(out);
     const std::string& address = table.HostAt(place)->address();
     if (!ring) {
       json.String(address);
@@ -39,24 +42,30 @@ std::string TableJson(const TableOptions& options, model::LbPolicy policy,
     json.Field("address", address).End('}');
   }
   json.End(']').End('}');
-  return json.Finish();
+  out << json.Finish();
 }
 
-std::string TableText(const TableOptions& options, model::LbPolicy policy,
-                      const lb::HashTable& table) {
+void WriteText(const TableOptions& options, model::LbPolicy policy,
+               const lb::HashTable& table, std::ostream& out) {
   const bool ring = policy == model::LbPolicy::kRingHash;
-  std::string out = TextFields({
-      {"Cluster", options.cluster},
-      {"Policy", model::LbPolicyName(policy)},
-      {"Priority", absl::StrCat(options.priority)},
-      {ring ? "Entries" : "Slots", absl::StrCat(table.size())},
-  });
+  out << TextFields({
+             {"Cluster", options.cluster},
+             {"Policy", model::LbPolicyName(policy)},
+             {"Priority", absl::StrCat(options.priority)},
+             {ring ? "Entries" : "Slots", absl::StrCat(table.size())},
+         })
+      << "\n";
   TextTable places({ring ? ">HASH" : ">SLOT", "ADDRESS"});
-  for (size_t place = 0; place < table.size(); ++place) {
-    places.AddRow(
+  // Sorted: the last number is the longest. Nothing stands to the right of
+  // the addresses.
+  if (table.size() > 0) {
+    places.Widen({absl::StrCat(table.HashAt(table.size() - 1)), ""});
+  }
+  out << places.Header();
+  for (size_t place = 0; place < table.size() && out; ++place) {
+    out << places.Line(
         {absl::StrCat(table.HashAt(place)), table.HostAt(place)->address()});
   }
-  return absl::StrCat(out, "\n", places.ToString());
 }
 
 absl::Status UnknownCluster(const TableOptions& options,
@@ -87,8 +96,7 @@ absl::StatusOr<CommandResult> ShowTable(const TableOptions& options,
                      "\" has the policy ", model::LbPolicyName(policy),
                      ", which has no table; want RING_HASH or MAGLEV"));
   }
-  const auto open =
-      Open(options.config, *config, 0, options.nearest_first, log);
+  auto open = Open(options.config, *config, 0, options.nearest_first, log);
   if (!open.ok()) return open.status();
   const auto balancer = BalancerOf(*open, options.cluster);
   if (balancer == nullptr) return UnknownCluster(options, **config);
@@ -103,8 +111,12 @@ absl::StatusOr<CommandResult> ShowTable(const TableOptions& options,
         ", counted from 0"));
   }
   CommandResult result;
-  result.output = options.json ? TableJson(options, policy, *table)
-                               : TableText(options, policy, *table);
+  result.write =
+      [options, policy, table, balancer,
+       mesh = std::make_shared<OpenMesh>(*std::move(open))](std::ostream& out) {
+        options.json ? WriteJson(options, policy, *table, out)
+                     : WriteText(options, policy, *table, out);
+      };
   return result;
 }
 

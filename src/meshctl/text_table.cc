@@ -22,6 +22,7 @@ TextTable::TextTable(std::vector<std::string> header)
   for (std::string& name : header_) {
     right_.push_back(!name.empty() && name.front() == '>');
     if (right_.back()) name.erase(0, 1);
+    widths_.push_back(Width(name));
   }
 }
 
@@ -30,34 +31,34 @@ void TextTable::AddRow(std::vector<std::string> cells) {
   for (std::string& cell : cells) {
     if (cell.empty()) cell = "-";
   }
+  Widen(cells);
   rows_.push_back(std::move(cells));
 }
 
-void TextTable::AppendRow(const std::vector<std::string>& cells,
-                          const std::vector<size_t>& widths,
-                          std::string& out) const {
+void TextTable::Widen(const std::vector<std::string>& cells) {
+  for (size_t i = 0; i < cells.size(); ++i) {
+    widths_[i] = std::max(widths_[i], Width(cells[i]));
+  }
+}
+
+std::string TextTable::Header() const { return Line(header_); }
+
+std::string TextTable::Line(const std::vector<std::string>& cells) const {
   std::string line;
   for (size_t i = 0; i < cells.size(); ++i) {
-    const std::string padding(widths[i] - Width(cells[i]), ' ');
+    const size_t width = Width(cells[i]);
+    const std::string padding(std::max(widths_[i], width) - width, ' ');
     if (i > 0) line += "  ";
     line += right_[i] ? padding + cells[i] : cells[i] + padding;
   }
   line.erase(line.find_last_not_of(' ') + 1);
-  out += line;
-  out += '\n';
+  line += '\n';
+  return line;
 }
 
 std::string TextTable::ToString() const {
-  std::vector<size_t> widths;
-  for (const std::string& name : header_) widths.push_back(Width(name));
-  for (const auto& row : rows_) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], Width(row[i]));
-    }
-  }
-  std::string out;
-  AppendRow(header_, widths, out);
-  for (const auto& row : rows_) AppendRow(row, widths, out);
+  std::string out = Header();
+  for (const auto& row : rows_) out += Line(row);
   return out;
 }
 

@@ -21,12 +21,17 @@ class TextTable {
   // All of it, every line ended and none with spaces at its end.
   std::string ToString() const;
 
- private:
-  void AppendRow(const std::vector<std::string>& cells,
-                 const std::vector<size_t>& widths, std::string& out) const;
+  // For more rows than should be held: first Widen() with each, which makes
+  // room for it, then the lines one by one. A cell without room makes its line
+  // longer.
+  void Widen(const std::vector<std::string>& cells);
+  std::string Header() const;
+  std::string Line(const std::vector<std::string>& cells) const;
 
+ private:
   std::vector<std::string> header_;
-  std::vector<bool> right_;  // by column
+  std::vector<bool> right_;     // by column
+  std::vector<size_t> widths_;  // by column
   std::vector<std::vector<std::string>> rows_;
 };
 

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <sstream>
 #include <string>
 
 #include <rapidjson/document.h>
@@ -23,6 +24,36 @@ TEST(Json, WritesOneLine) {
   EXPECT_EQ(json.Finish(),
             "{\"a\":\"x\\\"\\n\",\"b\":18446744073709551615,\"c\":true,"
             "\"d\":[0.5,null]}\n");
+}
+
+TEST(Json, NeverHoldsALongObjectAsAWhole) {
+  std::ostringstream out;
+  Json json;
+  json.Begin('[');
+  std::string want = "[";
+  for (uint64_t i = 0; i < 200'000; ++i) {
+    json.Uint(i);
+    want += (i == 0 ? "" : ",") + std::to_string(i);
+    json.Spill(out);
+    if (i % 1000 == 0) {
+      EXPECT_LE(want.size() - static_cast<size_t>(out.tellp()), 65536u);
+    }
+  }
+  out << json.End(']').Finish();
+  EXPECT_EQ(out.str(), want + "]\n");
+}
+
+TEST(TextTable, GivesTheSameLinesOneByOne) {
+  TextTable whole({">N", "NAME"});
+  TextTable lines({">N", "NAME"});
+  std::string out;
+  for (const char* n : {"1", "100"}) {
+    whole.AddRow({n, "a"});
+    lines.Widen({n, "a"});
+  }
+  out += lines.Header() + lines.Line({"1", "a"}) + lines.Line({"100", "a"});
+  EXPECT_EQ(out, whole.ToString());
+  EXPECT_EQ(lines.Line({"10000", "a"}), "10000  a\n");
 }
 
 TEST(Json, WritesNullForNumbersThatJsonDoesNotHave) {

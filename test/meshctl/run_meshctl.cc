@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,12 +44,14 @@ class Scratch {
   std::string path_;
 };
 
-int WaitFor(pid_t child) {
+void WaitFor(pid_t child, ProgramRun& run) {
   int status = 0;
-  while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) return -1;
+  rusage used = {};
+  while (wait4(child, &status, 0, &used) < 0) {
+    if (errno != EINTR) return;
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  if (WIFEXITED(status)) run.exit_code = WEXITSTATUS(status);
+  run.most_memory_mb = used.ru_maxrss / 1024;
 }
 
 }  // namespace
@@ -74,7 +77,7 @@ ProgramRun RunMeshctl(const std::vector<std::string>& arguments) {
   posix_spawn_file_actions_destroy(&actions);
   EXPECT_EQ(failed, 0) << "cannot start " << MESHCTL_BINARY;
   if (failed != 0) return run;
-  run.exit_code = WaitFor(child);
+  WaitFor(child, run);
   run.out = out.Read();
   run.err = err.Read();
   return run;

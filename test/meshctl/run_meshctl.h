@@ -12,7 +12,8 @@ namespace meshlib::meshctl {
 
 // How a run of the meshctl program ended.
 struct ProgramRun {
-  int exit_code = -1;  // -1: it did not end by itself
+  int exit_code = -1;          // -1: it did not end by itself
+  int64_t most_memory_mb = 0;  // resident
   std::string out;
   std::string err;
 };

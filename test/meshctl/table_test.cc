@@ -109,6 +109,32 @@ TEST(Table, RefusesOtherPoliciesAndPriorities) {
   EXPECT_THAT(priority.err, HasSubstr("1 priority, counted from 0"));
 }
 
+TEST(Table, AnswersErrorsWithAnObject) {
+  const ProgramRun run = RunMeshctl({"table", "-c", Testdata("policies.yaml"),
+                                     "--cluster", "none", "--json"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(Keys(ParseObject(run.out)), ElementsAre("error"));
+}
+
+// Printed as a whole, a million entries took 150 MB more than the ring.
+TEST(Table, OfManyPlacesNeedsNoMemoryForItsText) {
+  const std::string file = Testdata("large_ring.yaml");
+  const ProgramRun json =
+      RunMeshctl({"table", "-c", file, "--cluster", "large", "--json"});
+  const ProgramRun text =
+      RunMeshctl({"table", "-c", file, "--cluster", "large"});
+  const ProgramRun ring =
+      RunMeshctl({"explain", "-c", file, "--authority", "cluster:large"});
+  for (const ProgramRun* run : {&json, &text}) {
+    EXPECT_EQ(run->exit_code, 0) << run->err;
+    EXPECT_GT(run->out.size(), size_t{30} << 20);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    EXPECT_LT(run->most_memory_mb, ring.most_memory_mb + 40);
+#endif
+  }
+  EXPECT_EQ(ParseObject(json.out)["entries"].Size(), 1u << 20);
+}
+
 TEST(Table, PrintsColumnsForPeople) {
   const ProgramRun run = RunMeshctl(
       {"table", "-c", Testdata("policies.yaml"), "--cluster", "maglev"});
