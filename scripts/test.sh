@@ -135,8 +135,10 @@ stage_fuzz() {
   for target in build-fuzz/fuzzers/*; do
     name=$(basename "$target")
     mkdir -p "build-fuzz/corpus/$name"
-    local seeds=() corpus=test/fuzz/corpus/${name#fuzz_}
-    [ ! -d "$corpus" ] || seeds=("$corpus")
+    local seeds=() corpus
+    for corpus in {test/fuzz/corpus,build-fuzz/seeds}/"${name#fuzz_}"; do
+      [ ! -d "$corpus" ] || seeds+=("$corpus")
+    done
     logged "build-fuzz/$name.log" "$target" "build-fuzz/corpus/$name" \
       ${seeds[@]+"${seeds[@]}"} -rss_limit_mb=2048 -timeout=10 \
       -max_total_time="${MESHLIB_FUZZ_SECONDS:-20}" -print_final_stats=1 \

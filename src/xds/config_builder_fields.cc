@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
 #include "xds/config_builder.h"
+#include "xds/field_use.h"
 #include "xds/legacy.h"
 #include "xds/loader_names.h"
 
@@ -134,7 +135,7 @@ void ConfigBuilder::CheckUse(Frame& frame, Position at,
   if (entry.use == proto::FieldUse::kRefused) {
     // A scalar that says what holds anyway changes nothing.
     if (entry.scalar && !entry.oneof) return;
-    Error(at, absl::StrCat("not supported: ", base::ToAbsl(entry.reason)));
+    Error(at, RefusedField(entry.reason));
     skip_value_ = true;
     return;
   }
@@ -144,13 +145,8 @@ void ConfigBuilder::CheckUse(Frame& frame, Position at,
                              " is deprecated"));
   }
   if (entry.use == proto::FieldUse::kUsed) return;
-  std::string message = absl::StrCat(
-      "unsupported field ignored: ", base::ToAbsl(frame.table->original), ".",
-      base::ToAbsl(entry.name));
-  if (!entry.reason.empty()) {
-    absl::StrAppend(&message, " (", base::ToAbsl(entry.reason), ")");
-  }
-  Report(Severity::kNote, ProblemKind::kUnsupported, at, std::move(message));
+  Report(Severity::kNote, ProblemKind::kUnsupported, at,
+         IgnoredField(frame.table->original, entry.name, entry.reason));
   if (entry.field == nullptr) {
     lines_->MarkBad(frame.key_node);
     skip_value_ = true;
@@ -254,7 +250,7 @@ bool ConfigBuilder::OpenRepeated(Frame& frame, Position at, bool is_map) {
   if (frame.kind != FrameKind::kMessage) return false;
   const FieldEntry& entry = *frame.entry;
   if (entry.use == proto::FieldUse::kRefused) {
-    Error(at, absl::StrCat("not supported: ", base::ToAbsl(entry.reason)));
+    Error(at, RefusedField(entry.reason));
     skip_depth_ = 1;
     return true;
   }

@@ -4,22 +4,17 @@
 #include <set>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
 #include "google/protobuf/descriptor.h"
 #include "meshlib/xds/envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "meshlib/xds/envoy/config/cluster/v3/cluster.pb.h"
-#include "meshlib/xds/envoy/config/endpoint/v3/endpoint.pb.h"
-#include "meshlib/xds/envoy/config/listener/v3/listener.pb.h"
-#include "meshlib/xds/envoy/config/route/v3/route.pb.h"
 #include "xds/config_checks.h"
 #include "xds/convert_bootstrap.h"
-#include "xds/convert_cluster.h"
-#include "xds/convert_endpoints.h"
 #include "xds/convert_errors.h"
-#include "xds/convert_listener.h"
-#include "xds/convert_route.h"
+#include "xds/convert_resource.h"
 #include "xds/loader.h"
 
 namespace meshlib::xds {
@@ -27,18 +22,7 @@ namespace {
 
 using envoy::config::bootstrap::v3::Bootstrap;
 using envoy::config::cluster::v3::Cluster;
-using envoy::config::endpoint::v3::ClusterLoadAssignment;
-using envoy::config::listener::v3::Listener;
-using envoy::config::route::v3::RouteConfiguration;
 using ::google::protobuf::Message;
-
-// `message` as a T; null if it is another.
-template <typename T>
-const T* As(const Message& message) {
-  return message.GetDescriptor() == T::descriptor()
-             ? static_cast<const T*>(&message)
-             : nullptr;
-}
 
 std::string JoinPath(std::string_view path, std::string_view relative) {
   std::string out(path);
@@ -58,19 +42,12 @@ class Collector final : public ResourceSink {
                   const ResourceContext& context) override {
     FieldErrors errors;
     DeferredChecks deferred;
-    if (const auto* cluster = As<Cluster>(resource)) {
-      checks_.AddCluster(cluster->name(), PlaceOf("", context));
-      Keep(
-          ConvertCluster(*cluster, errors, &deferred, options_.custom_policies),
-          context, config_.clusters);
-    } else if (const auto* listener = As<Listener>(resource)) {
-      AddListener(*listener, context, errors, deferred);
-    } else if (const auto* routes = As<RouteConfiguration>(resource)) {
-      Keep(ConvertRouteConfig(*routes, errors, &deferred), context,
-           config_.route_configs);
-    } else if (const auto* endpoints = As<ClusterLoadAssignment>(resource)) {
-      Keep(ConvertEndpoints(*endpoints, errors), context, config_.endpoints);
+    if (resource.GetDescriptor() == Cluster::descriptor()) {
+      checks_.AddCluster(ResourceNameOf(resource), PlaceOf("", context));
     }
+    std::visit([&](auto value) { Keep(std::move(value), context); },
+               ConvertResource(resource, errors, deferred,
+                               {options_.custom_policies, context.legacy}));
     Report(errors, context);
     Defer(deferred, context);
   }
@@ -111,17 +88,29 @@ class Collector final : public ResourceSink {
   }
 
  private:
-  void AddListener(const Listener& in, const ResourceContext& context,
-                   FieldErrors& errors, DeferredChecks& deferred) {
-    auto listener = ConvertListener(in, errors, &deferred, context.legacy);
-    if (listener == nullptr) return;
-    checks_.AddListener(*listener, PlaceOf("", context), problems_);
-    Keep(std::move(listener), context, config_.listeners);
+  void Keep(std::shared_ptr<const model::Cluster> value,
+            const ResourceContext& context) {
+    KeepIn(std::move(value), context, config_.clusters);
   }
+  void Keep(std::shared_ptr<const model::RouteConfig> value,
+            const ResourceContext& context) {
+    KeepIn(std::move(value), context, config_.route_configs);
+  }
+  void Keep(std::shared_ptr<const model::Endpoints> value,
+            const ResourceContext& context) {
+    KeepIn(std::move(value), context, config_.endpoints);
+  }
+  void Keep(std::shared_ptr<const model::Listener> value,
+            const ResourceContext& context) {
+    if (value == nullptr) return;
+    checks_.AddListener(*value, PlaceOf("", context), problems_);
+    KeepIn(std::move(value), context, config_.listeners);
+  }
+  void Keep(std::monostate, const ResourceContext&) {}
 
   template <typename T>
-  void Keep(std::shared_ptr<const T> value, const ResourceContext& context,
-            std::vector<std::shared_ptr<const T>>& to) {
+  void KeepIn(std::shared_ptr<const T> value, const ResourceContext& context,
+              std::vector<std::shared_ptr<const T>>& to) {
     if (value != nullptr && context.valid) to.push_back(std::move(value));
   }
 

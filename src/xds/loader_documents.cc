@@ -7,11 +7,11 @@
 #include "meshlib/xds/envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "meshlib/xds/envoy/config/listener/v3/listener.pb.h"
 #include "proto/ledger.h"
+#include "xds/convert_resource.h"
 
 namespace meshlib::xds {
 namespace {
 
-using ::google::protobuf::FieldDescriptor;
 using ::google::protobuf::Message;
 using ::meshlib::xds::envoy::config::bootstrap::v3::Bootstrap;
 using ::meshlib::xds::envoy::config::listener::v3::Listener;
@@ -382,16 +382,7 @@ bool Loader::Documents::CheckRules(const Message& message,
 bool Loader::Documents::CheckName(const Message& message,
                                   const ResourceContext& context) {
   const auto* type = message.GetDescriptor();
-  const auto* reflection = message.GetReflection();
-  const FieldDescriptor* field = type->FindFieldByName("name");
-  if (field == nullptr) field = type->FindFieldByName("cluster_name");
-  if (field == nullptr || field->is_repeated() ||
-      field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
-    return true;
-  }
-  std::string scratch;
-  const std::string& name =
-      reflection->GetStringReference(message, field, &scratch);
+  const std::string name = ResourceNameOf(message);
   if (name.empty()) return true;
   // The path of a resource of its own says nothing: its line does.
   const auto [it, first] =
@@ -400,7 +391,8 @@ bool Loader::Documents::CheckName(const Message& message,
     it->second = {file_, context.line};
     return true;
   }
-  context.Report(Severity::kError, field->name(),
+  const bool has_name = type->FindFieldByName("name") != nullptr;
+  context.Report(Severity::kError, has_name ? "name" : "cluster_name",
                  absl::StrCat("duplicate ", type->name(), " \"",
                               base::Excerpt(name), "\"; the first is in ",
                               it->second.file, ":", it->second.line));
