@@ -1,6 +1,7 @@
 #include "proto/rule_set.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include <re2/re2.h>
@@ -215,6 +216,10 @@ RuleSet::~RuleSet() = default;
 
 void RuleSet::CheckScalar(const Scalar& value, ReportFn report) const {
   if (ignore_empty_ && IsDefault(value)) return;
+  if (value.type == Type::kReal && std::isnan(value.real) && checks_value_) {
+    // Every bound would say so again.
+    return report("NaN, want a number");
+  }
   for (const RuleRow& row : rows_) {
     const Scalar operand = Operand(row, value);
     switch (row.op) {

@@ -119,7 +119,9 @@ TEST(RuleSet, ChecksBoundsOfNumbers) {
       {{RealRow(RuleOp::kGte, 0), RealRow(RuleOp::kLte, 100)},
        {Real(0), Real(100), Real(33.3)},
        {{Real(-0.5), "-0.5 < 0"}, {Real(100.5), "100.5 > 100"}}},
-      {{RealRow(RuleOp::kGt, 0)}, {Real(1e-9)}, {{Real(kNan), "nan <= 0"}}},
+      {{RealRow(RuleOp::kGt, 0), RealRow(RuleOp::kLt, 9)},
+       {Real(1e-9)},
+       {{Real(kNan), "NaN, want a number"}}},
   });
 }
 
