@@ -1,5 +1,6 @@
 #include "xds/yaml_reader.h"
 
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
@@ -309,6 +310,14 @@ bool ReadYaml(std::string_view text, std::string_view file, DocumentSink& sink,
     YAML::Parser parser(stream);
     while (!handler.stopped() && parser.HandleNextDocument(handler)) {
     }
+  } catch (const YAML::DeepRecursion& e) {
+    // Its own text is "bad file", and its mark is where it gave up.
+    handler.AddProblem(
+        ToPosition(e.mark),
+        absl::StrCat("YAML syntax: maps and lists are nested deeper than ",
+                     e.depth(), " levels"));
+    if (handler.in_document()) sink.AbortDocument();
+    return false;
   } catch (const YAML::Exception& e) {
     if (!handler.stopped()) {
       const Position at = e.mark.is_null() ? Position{} : ToPosition(e.mark);

@@ -132,12 +132,15 @@ TEST(YamlReader, ReportsBrokenSyntaxWithItsLine) {
 TEST(YamlReader, SurvivesDeepNesting) {
   Reading flow(std::string(100000, '['));
   EXPECT_FALSE(flow.complete);
-  EXPECT_THAT(flow.problems.ToString(), HasSubstr("YAML syntax"));
+  EXPECT_THAT(flow.problems.ToString(), HasSubstr("nested deeper than"));
+  EXPECT_EQ(flow.problems.list().at(0).line, 1);
   std::string block;
   for (int i = 0; i < 100000; ++i) block += "- ";
   Reading lists(block);
   EXPECT_FALSE(lists.complete);
   EXPECT_EQ(lists.problems.list().size(), 1u);
+  EXPECT_THAT(lists.problems.ToString(),
+              HasSubstr("maps and lists are nested deeper than"));
 }
 
 TEST(YamlReader, TakesCarriageReturnsAndAByteOrderMark) {
