@@ -47,6 +47,10 @@ std::string Json(const Struct& fields) {
   return json;
 }
 
+bool IsKnownCredential(std::string_view type) {
+  return type == "google_default" || type == "insecure" || type == "tls";
+}
+
 class Reader {
  public:
   Reader(std::string_view file, const LineIndex& lines, Problems& problems)
@@ -159,15 +163,27 @@ void Reader::ChannelCreds(const std::string& path, const Struct& from,
     }
     return;
   }
+  // gRPC takes the first whose type it knows, and refuses a server without.
+  bool typed = true;
+  bool known = false;
   for (int i = 0; i < creds->values_size(); ++i) {
     const std::string at = absl::StrCat(path, ".channel_creds[", i, "]");
     const Struct* fields = AsMap(at, creds->values(i));
-    if (fields == nullptr) continue;
+    if (fields == nullptr) {
+      typed = false;
+      continue;
+    }
     GrpcBootstrap::Credentials credentials{"", "{}"};
     String(at, *fields, "type", credentials.type, true);
+    typed = typed && !credentials.type.empty();
+    known = known || IsKnownCredential(credentials.type);
     const Struct* config = Map(at, *fields, "config");
     if (config != nullptr) credentials.config_json = Json(*config);
     out.channel_creds.push_back(std::move(credentials));
+  }
+  if (typed && !known) {
+    Error(absl::StrCat(path, ".channel_creds"),
+          "has no known type, want google_default, insecure or tls");
   }
 }
 

@@ -323,6 +323,16 @@ TEST(LoaderDocuments, ReadsGrpcsBootstrap) {
   EXPECT_EQ(b.server_listener_resource_name_template, "s/%s");
 }
 
+TEST(LoaderDocuments, WantsAGrpcCredentialOfAKnownType) {
+  const auto l = LoadJson(R"({"xds_servers": [
+    {"server_uri": "a", "channel_creds": [{"type": "x"}, {"type": "y"}]},
+    {"server_uri": "b", "channel_creds": [{"type": "x"}, {"type": "tls"}]}
+]})");
+  EXPECT_THAT(l->Lines(),
+              ElementsAre("2:25: error: xds_servers[0].channel_creds: has no "
+                          "known type, want google_default, insecure or tls"));
+}
+
 TEST(LoaderDocuments, ReportsEveryProblemOfGrpcsBootstrap) {
   const auto l = LoadJson(R"({
   "xds_servers": [
