@@ -81,8 +81,9 @@ class Collector final : public ResourceSink {
     }
   }
 
-  std::shared_ptr<const model::Config> Finish() {
-    checks_.Finish(config_, problems_);
+  // What resources say about each other is only judged if all were read.
+  std::shared_ptr<const model::Config> Finish(bool complete) {
+    if (complete) checks_.Finish(config_, problems_);
     if (problems_.has_errors()) return nullptr;
     return std::make_shared<const model::Config>(std::move(config_));
   }
@@ -206,7 +207,7 @@ LoadResult LoadWith(const LoadOptions& options, LoadFn load) {
   Loader loader(collector, result.problems);
   load(loader);
   collector.LoadNamedFiles(loader);
-  result.config = collector.Finish();
+  result.config = collector.Finish(loader.complete());
   return result;
 }
 

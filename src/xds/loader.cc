@@ -194,6 +194,7 @@ void Loader::LoadFile(const std::string& path) {
   }
   if (file.fd >= 0) close(file.fd);
   if (!file.problem.empty()) {
+    complete_ = false;
     problems_.AddError(path, {}, "", std::move(file.problem));
     return;
   }
@@ -237,6 +238,7 @@ void Loader::LoadBytes(std::string_view name, char* data, size_t size,
   const std::string_view text(data, size);
   const TextFault fault = CheckText(text);
   if (!fault.message.empty()) {
+    complete_ = false;
     problems_.AddError(name, fault.at, "", fault.message);
     return;
   }
@@ -251,6 +253,7 @@ void Loader::LoadBytes(std::string_view name, char* data, size_t size,
     complete = ReadYaml(text, name, *documents_, problems_, passed);
   }
   documents_->EndFile(complete);
+  complete_ = complete_ && complete;
 }
 
 }  // namespace meshlib::xds

@@ -97,6 +97,10 @@ class Loader {
   void LoadText(std::string_view name, std::string text,
                 TextFormat format = TextFormat::kAuto);
 
+  // Whether every text was read to its end. If not, what is missing may stand
+  // in the rest.
+  bool complete() const { return complete_; }
+
  private:
   class Documents;
 
@@ -106,6 +110,7 @@ class Loader {
 
   std::unique_ptr<Documents> documents_;
   Problems& problems_;
+  bool complete_ = true;
 };
 
 }  // namespace meshlib::xds

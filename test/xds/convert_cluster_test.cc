@@ -318,5 +318,29 @@ TEST(ConvertCluster, EveryProblemOfAClusterIsToldOnceWithItsLine) {
   EXPECT_EQ(std::count(problems.begin(), problems.end(), '\n'), 4);
 }
 
+TEST(ConvertCluster, JudgesReferencesOnlyIfTheTextWasReadToItsEnd) {
+  const std::string text = R"({"static_resources": {
+  "listeners": [{"name": "l", "api_listener": {"api_listener": {
+    "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    "stat_prefix": "s", "http_filters": [{"name": "r", "typed_config": {
+      "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}],
+    "route_config": {"name": "r", "virtual_hosts": [
+      {"name": "v", "domains": ["*"], "routes": [
+        {"match": {"prefix": "/"}, "route": {"cluster": "later"}}]}]}}}}])";
+  const auto whole = LoadConfigText("f.json", text + "}}").problems;
+  EXPECT_THAT(whole.ToString(), HasSubstr("unknown cluster"));
+  const auto broken =
+      LoadConfigText("f.json", text + ",\n\"clusters\": [}}").problems;
+  EXPECT_EQ(broken.errors(), 1u) << broken.ToString();
+  EXPECT_THAT(broken.ToString(), Not(HasSubstr("unknown cluster")));
+}
+
+TEST(ConvertCluster, TellsANumberThatIsNoneOnce) {
+  const std::string found = ProblemsOf(
+      ClusterYaml("common_lb_config: {healthy_panic_threshold: {value: NaN}}"));
+  EXPECT_THAT(found, HasSubstr("value: value NaN, want a number"));
+  EXPECT_EQ(found.find("error"), found.rfind("error")) << found;
+}
+
 }  // namespace
 }  // namespace meshlib::xds
