@@ -217,6 +217,11 @@ void CheckPayloads(const core::HealthCheck& in, FieldErrors& errors) {
 void CheckHealthCheck(const core::HealthCheck& in, bool http2,
                       FieldErrors& errors) {
   CheckPayloads(in, errors);
+  // The other durations have rules.
+  ConvertOptionalDuration(in.has_initial_jitter(), in.initial_jitter(),
+                          "initial_jitter", errors);
+  ConvertOptionalDuration(in.has_interval_jitter(), in.interval_jitter(),
+                          "interval_jitter", errors);
   if (in.has_grpc_health_check() && !http2) {
     errors.ErrorAt("grpc_health_check", "needs a cluster that speaks HTTP/2");
   }

@@ -41,8 +41,45 @@ void AddIdentities(const tls::CertificateValidationContext& in,
   }
 }
 
-Transport FromTlsContext(const tls::UpstreamTlsContext& in) {
+void CheckValidation(const tls::CertificateValidationContext& in,
+                     FieldErrors& errors) {
+  const bool typed = in.match_typed_subject_alt_names_size() > 0;
+  if (in.has_trusted_ca()) return;
+  if (in.has_ca_certificate_provider_instance()) return;
+  if (!typed && in.match_subject_alt_names_size() == 0) return;
+  // Envoy 1.40 does not count system_root_certs either.
+  errors.ErrorAt(
+      typed ? "match_typed_subject_alt_names" : "match_subject_alt_names",
+      "needs a trusted_ca: names in certificates of unknown issuers say "
+      "nothing");
+}
+
+void CheckCertificates(const tls::CommonTlsContext& in, FieldErrors& errors) {
+  if (in.tls_certificates_size() > 1) {
+    errors.ErrorAt("tls_certificates",
+                   "a client shows one certificate at the most");
+  }
+  for (int i = 0; i < in.tls_certificates_size(); ++i) {
+    const tls::TlsCertificate& certificate = in.tls_certificates(i);
+    if (certificate.has_certificate_chain() == certificate.has_private_key()) {
+      continue;
+    }
+    ScopedField scope(errors, "tls_certificates", i);
+    errors.ErrorAt(
+        certificate.has_private_key() ? "certificate_chain" : "private_key",
+        "is required beside the other half");
+  }
+}
+
+Transport FromTlsContext(const tls::UpstreamTlsContext& in,
+                         FieldErrors& errors) {
   Transport out;
+  ScopedField scope(errors, "common_tls_context");
+  CheckCertificates(in.common_tls_context(), errors);
+  if (in.common_tls_context().has_validation_context()) {
+    ScopedField validation(errors, "validation_context");
+    CheckValidation(in.common_tls_context().validation_context(), errors);
+  }
   model::UpstreamTls& context = out.tls.emplace();
   const auto& common = in.common_tls_context();
   context.sni = in.sni();
@@ -84,7 +121,7 @@ Transport ConvertSocket(const core::TransportSocket& in, FieldErrors& errors,
   if (HoldsA<tls::UpstreamTlsContext>(in.typed_config())) {
     tls::UpstreamTlsContext context;
     if (!UnpackInto(in.typed_config(), context, errors)) return {};
-    return FromTlsContext(context);
+    return FromTlsContext(context, errors);
   }
   if (HoldsA<InternalUpstreamTransport>(in.typed_config())) {
     InternalUpstreamTransport transport;
