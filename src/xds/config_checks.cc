@@ -96,6 +96,7 @@ void ConfigChecks::AddListener(const model::Listener& listener, Place place,
 void ConfigChecks::Finish(const model::Config& config,
                           Problems& problems) const {
   CheckNeeds(problems);
+  CheckSecrets(problems);
   CheckRegexes(config, problems);
   CheckLocalCluster(config, problems);
   CheckAggregates(config, problems);
@@ -111,6 +112,21 @@ void ConfigChecks::CheckNeeds(Problems& problems) const {
            need.required && !part ? Severity::kError : Severity::kWarning,
            ProblemKind::kInvalid, "",
            absl::StrCat("unknown cluster ", Quoted(need.cluster)), problems);
+  }
+}
+
+void ConfigChecks::CheckSecrets(Problems& problems) const {
+  // As with clusters: single resources may be a part of something.
+  const bool part = !has_bootstrap_ && secrets_.empty();
+  for (const SecretNeed& need : secret_needs_) {
+    if (secrets_.contains(need.key)) continue;
+    Report(need.place, part ? Severity::kWarning : Severity::kError,
+           ProblemKind::kInvalid, "",
+           absl::StrCat("without an sds_config it names a static secret, but ",
+                        "no ",
+                        need.key.second ? "certificate" : "validation context",
+                        " ", Quoted(need.key.first), " is among the secrets"),
+           problems);
   }
 }
 

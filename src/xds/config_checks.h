@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -31,6 +32,13 @@ class ConfigChecks {
     return clusters_.contains(name);
   }
   void NeedCluster(const std::string& name, bool required, Place place);
+  // A static secret, for those who name it without an sds_config.
+  void AddSecret(const std::string& name, bool certificate) {
+    secrets_.insert({name, certificate});
+  }
+  void NeedSecret(const std::string& name, bool certificate, Place place) {
+    secret_needs_.push_back({{name, certificate}, std::move(place)});
+  }
   void AddLargeRegex(int program_size, Place place);
   // A listener that has the address for itself.
   void AddListener(const model::Listener& listener, Place place,
@@ -50,12 +58,18 @@ class ConfigChecks {
     bool required;
     Place place;
   };
+  using SecretKey = std::pair<std::string, bool>;  // name, a certificate
+  struct SecretNeed {
+    SecretKey key;
+    Place place;
+  };
   struct LargeRegex {
     int program_size;
     Place place;
   };
 
   void CheckNeeds(Problems& problems) const;
+  void CheckSecrets(Problems& problems) const;
   void CheckRegexes(const model::Config& config, Problems& problems) const;
   void CheckLocalCluster(const model::Config& config, Problems& problems) const;
   void CheckAggregates(const model::Config& config, Problems& problems) const;
@@ -65,6 +79,8 @@ class ConfigChecks {
 
   absl::flat_hash_map<std::string, Place> clusters_;
   std::vector<Need> needs_;
+  absl::flat_hash_set<SecretKey> secrets_;
+  std::vector<SecretNeed> secret_needs_;
   std::vector<LargeRegex> regexes_;
   absl::flat_hash_map<std::string, std::string> listener_addresses_;
   bool has_bootstrap_ = false;

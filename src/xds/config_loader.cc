@@ -11,6 +11,7 @@
 #include "google/protobuf/descriptor.h"
 #include "meshlib/xds/envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "meshlib/xds/envoy/config/cluster/v3/cluster.pb.h"
+#include "meshlib/xds/envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "xds/config_checks.h"
 #include "xds/convert_bootstrap.h"
 #include "xds/convert_errors.h"
@@ -22,6 +23,7 @@ namespace {
 
 using envoy::config::bootstrap::v3::Bootstrap;
 using envoy::config::cluster::v3::Cluster;
+using envoy::extensions::transport_sockets::tls::v3::Secret;
 using ::google::protobuf::Message;
 
 std::string JoinPath(std::string_view path, std::string_view relative) {
@@ -44,6 +46,12 @@ class Collector final : public ResourceSink {
     DeferredChecks deferred;
     if (resource.GetDescriptor() == Cluster::descriptor()) {
       checks_.AddCluster(ResourceNameOf(resource), PlaceOf("", context));
+    }
+    if (resource.GetDescriptor() == Secret::descriptor()) {
+      const auto& secret = static_cast<const Secret&>(resource);
+      if (secret.has_tls_certificate() || secret.has_validation_context()) {
+        checks_.AddSecret(secret.name(), secret.has_tls_certificate());
+      }
     }
     std::visit([&](auto value) { Keep(std::move(value), context); },
                ConvertResource(resource, errors, deferred,
@@ -149,6 +157,10 @@ class Collector final : public ResourceSink {
       if (checks_.HasCluster(reference.cluster)) continue;
       checks_.NeedCluster(reference.cluster, reference.required,
                           PlaceOf(reference.path, context));
+    }
+    for (const auto& secret : deferred.secrets) {
+      checks_.NeedSecret(secret.name, secret.certificate,
+                         PlaceOf(secret.path, context));
     }
     for (const auto& file : deferred.files) Follow(file, context);
     for (const auto& regex : deferred.regexes) {

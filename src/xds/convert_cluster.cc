@@ -430,7 +430,7 @@ std::shared_ptr<const model::Cluster> ConvertCluster(
   ConvertEds(in, errors, deferred, *out);
   ConvertAssignment(in, errors, *out);
   ConvertPolicies(in, errors, custom_policies, *out);
-  ConvertTransport(in, errors, *out);
+  ConvertTransport(in, errors, deferred, *out);
   const std::optional<HttpProtocolOptions> http = HttpOptions(in, errors);
   const HttpProtocolOptions* const extension = http ? &*http : nullptr;
   CheckHttpOptions(in, extension, errors);

@@ -30,6 +30,14 @@ struct DeferredChecks {
     std::string file;
   };
 
+  // A secret of static_resources, which is named without an sds_config.
+  struct SecretReference {
+    std::string path;
+    std::string name;
+    bool certificate = false;  // else a validation context
+  };
+
+  std::vector<SecretReference> secrets;
   std::vector<ClusterReference> clusters;
   std::vector<FileReference> files;
   std::vector<LargeRegex> regexes;

@@ -1,13 +1,10 @@
 #include "xds/convert_route_action.h"
+#include "xds/convert_data_source.h"
 
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <optional>
 #include <set>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -304,54 +301,6 @@ void ConvertPolicies(const route::RouteAction& in, const RouteContext& context,
   }
 }
 
-// Reads at most `limit` + 1 bytes; nothing, with an error, if it cannot.
-std::optional<std::string> ReadBodyFile(const std::string& path, size_t limit,
-                                        FieldErrors& errors) {
-  std::error_code error;
-  // Pipes and devices could block.
-  const bool regular = std::filesystem::is_regular_file(path, error);
-  std::ifstream file;
-  if (regular) file.open(path, std::ios::binary);
-  if (!file.is_open()) {
-    errors.Error(absl::StrCat("file ", Quoted(path), " cannot be read"));
-    return std::nullopt;
-  }
-  std::string out;
-  char buffer[4096];
-  while (out.size() <= limit &&
-         (file.read(buffer, sizeof(buffer)) || file.gcount() > 0)) {
-    out.append(buffer, static_cast<size_t>(file.gcount()));
-  }
-  return out;
-}
-
-std::optional<std::string> ConvertBody(
-    const envoy::config::core::v3::DataSource& in, size_t limit,
-    FieldErrors& errors) {
-  using DataSource = envoy::config::core::v3::DataSource;
-  switch (in.specifier_case()) {
-    case DataSource::kFilename: {
-      ScopedField scope(errors, "filename");
-      return ReadBodyFile(in.filename(), limit, errors);
-    }
-    case DataSource::kInlineBytes:
-      return in.inline_bytes();
-    case DataSource::kInlineString:
-      return in.inline_string();
-    case DataSource::kEnvironmentVariable: {
-      const char* const value = std::getenv(in.environment_variable().c_str());
-      if (value != nullptr) return value;
-      errors.ErrorAt(
-          "environment_variable",
-          absl::StrCat(Quoted(in.environment_variable()), " is not set"));
-      return std::nullopt;
-    }
-    case DataSource::SPECIFIER_NOT_SET:
-      return "";
-  }
-  return "";
-}
-
 }  // namespace
 
 std::vector<model::MirrorPolicy> ConvertMirrorPolicies(
@@ -432,7 +381,7 @@ model::DirectResponseAction ConvertDirectResponse(
   if (in.has_body()) {
     ScopedField scope(context.errors, "body");
     const size_t limit = context.max_direct_response_body_size;
-    if (auto body = ConvertBody(in.body(), limit, context.errors)) {
+    if (auto body = ReadDataSource(in.body(), limit, context.errors)) {
       if (body->size() > limit) {
         context.errors.Error(absl::StrCat("the body has ", body->size(),
                                           " bytes or more, want at most ",

@@ -3,6 +3,7 @@
 
 #include "meshlib/xds/envoy/config/cluster/v3/cluster.pb.h"
 #include "model/cluster.h"
+#include "xds/convert_deferred.h"
 #include "xds/convert_errors.h"
 
 namespace meshlib::xds {
@@ -13,7 +14,8 @@ namespace meshlib::xds {
 // sockets that are neither TLS nor plaintext are errors: connections without
 // them would be less secure or go elsewhere.
 void ConvertTransport(const envoy::config::cluster::v3::Cluster& in,
-                      FieldErrors& errors, model::Cluster& out);
+                      FieldErrors& errors, DeferredChecks* deferred,
+                      model::Cluster& out);
 
 }  // namespace meshlib::xds
 
