@@ -14,7 +14,14 @@ namespace meshlib::routing {
 namespace {
 
 // How the routes of a table differ.
-enum Shape { kPrefix, kExact, kHeader, kRegex, kVirtualHosts };
+enum Shape {
+  kPrefix,
+  kExact,
+  kHeader,
+  kRegex,  // each begins with other literals
+  kVirtualHosts,
+  kRegexWithoutPrefix
+};
 
 model::Route RouteOf(Shape shape, size_t i) {
   model::Route route;
@@ -29,7 +36,10 @@ model::Route RouteOf(Shape shape, size_t i) {
     path.value += "Get";
   } else if (shape == kRegex) {
     path.kind = model::PathMatcher::Kind::kRegex;
-    path.value += ".*";
+    path.value = "/shop\\.Catalog" + std::to_string(i) + "/.*";
+  } else if (shape == kRegexWithoutPrefix) {
+    path.kind = model::PathMatcher::Kind::kRegex;
+    path.value = "/[a-z]+.Catalog" + std::to_string(i) + "/.*";
   } else if (shape == kHeader || shape == kVirtualHosts) {
     path.value = "/";
   }
@@ -109,8 +119,9 @@ void BM_Find(benchmark::State& state) {
 }
 BENCHMARK(BM_Find)
     ->ArgNames({"shape", "routes"})
-    ->ArgsProduct({{kPrefix, kExact, kHeader, kVirtualHosts}, {10, 1000}})
-    ->Args({kRegex, 10});
+    ->ArgsProduct({{kPrefix, kExact, kHeader, kVirtualHosts, kRegex,
+                    kRegexWithoutPrefix},
+                   {10, 1000}});
 
 void BM_Compile(benchmark::State& state) {
   const auto shape = static_cast<Shape>(state.range(0));
@@ -121,7 +132,9 @@ void BM_Compile(benchmark::State& state) {
 }
 BENCHMARK(BM_Compile)
     ->ArgNames({"shape", "routes"})
-    ->ArgsProduct({{kPrefix, kHeader, kVirtualHosts}, {1000}})
+    ->ArgsProduct({{kPrefix, kHeader, kVirtualHosts, kRegex,
+                    kRegexWithoutPrefix},
+                   {1000}})
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -8,6 +8,11 @@
 
 namespace meshlib::model {
 
+// How Envoy compiles a regex: "." is one byte, and any bytes are a text.
+re2::RE2::Options RegexOptions();
+
+re2::StringPiece ToRe2(std::string_view text);
+
 // A regex as Envoy compiles it. Ask ok() before it is used.
 std::shared_ptr<const re2::RE2> CompileRegex(std::string_view pattern);
 

@@ -1,5 +1,7 @@
 #include "routing/compiled_virtual_host.h"
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -72,16 +74,49 @@ void CompiledVirtualHost::IndexRoutes() {
       case model::PathMatcher::Kind::kPathSeparatedPrefix:
         trie.Add(path.value, PathTrie::Kind::kPathSeparatedPrefix, position);
         break;
-      case model::PathMatcher::Kind::kRegex:
       case model::PathMatcher::Kind::kConnect:
+        connects_.Add(position);
+        break;
+      case model::PathMatcher::Kind::kRegex:
       case model::PathMatcher::Kind::kUriTemplate:
-        others_.Add(position);
         break;
     }
   }
+  IndexRegexes();
   exact_case_.Build(routes_);
   any_case_.Build(routes_);
-  others_.Index(routes_);
+  connects_.Index(routes_);
+}
+
+void CompiledVirtualHost::IndexRegexes() {
+  std::map<std::string, std::vector<uint32_t>> by_prefix;
+  for (size_t i = 0; i < routes_.size(); ++i) {
+    const Regex* regex = routes_[i]->matcher().path_regex();
+    if (regex == nullptr) continue;
+    by_prefix[regex->Prefix()].push_back(static_cast<uint32_t>(i));
+  }
+  regex_group_of_.resize(routes_.size(), kNoGroup);
+  for (const auto& [prefix, positions] : by_prefix) {
+    for (const uint32_t position : positions) {
+      regexes_.Add(prefix, PathTrie::Kind::kPrefix, position);
+    }
+    // One group alone would save nothing where one of its regexes matches.
+    if (positions.size() > RegexGroup::kSize) GroupRegexes(positions);
+  }
+  regexes_.Build(routes_);
+}
+
+void CompiledVirtualHost::GroupRegexes(const std::vector<uint32_t>& positions) {
+  for (size_t begin = 0; begin < positions.size(); begin += RegexGroup::kSize) {
+    const size_t end = std::min(begin + RegexGroup::kSize, positions.size());
+    std::vector<const Regex*> regexes;
+    for (size_t i = begin; i < end; ++i) {
+      regexes.push_back(routes_[positions[i]]->matcher().path_regex());
+      regex_group_of_[positions[i]] =
+          static_cast<uint32_t>(regex_groups_.size());
+    }
+    regex_groups_.emplace_back(regexes);
+  }
 }
 
 // Every list gives its own first match; the least of them is the first in the
@@ -101,13 +136,12 @@ class CompiledVirtualHost::Search {
       const auto visit = [this](const auto& found) { Try(found); };
       host_.exact_case_.Walk(path, visit);
       host_.any_case_.Walk(path, visit);
+      // Last, as they cost most.
+      host_.regexes_.Walk(
+          path, [this, path](const auto& found) { TryRegexes(found, path); });
     }
-    if (host_.others_.empty()) return;
-    // The conditions first, as they cost less than a regex.
-    best_ = host_.others_.FirstBelow(best_, request_, [&](uint32_t position) {
-      return ConditionsHold(position) &&
-             host_.routes_[position]->matcher().PathMatches(request_, path);
-    });
+    if (host_.connects_.empty() || !IsConnect(request_)) return;
+    Try(host_.connects_);
   }
 
   const CompiledRoute* found() const {
@@ -123,6 +157,29 @@ class CompiledVirtualHost::Search {
       return ConditionsHold(position);
     });
   }
+  void TryRegexes(uint32_t position, std::string_view path) {
+    if (position < best_ && RegexHolds(position, path)) best_ = position;
+  }
+  void TryRegexes(const Candidates& list, std::string_view path) {
+    best_ = list.FirstBelow(best_, request_, [this, path](uint32_t position) {
+      return RegexHolds(position, path);
+    });
+  }
+  // The conditions first, as they cost less than a regex.
+  bool RegexHolds(uint32_t position, std::string_view path) {
+    return ConditionsHold(position) && GroupMayMatch(position, path) &&
+           host_.routes_[position]->matcher().path_regex()->Matches(path);
+  }
+  // The routes of a group come one after the other: its answer is kept.
+  bool GroupMayMatch(uint32_t position, std::string_view path) {
+    const uint32_t group = host_.regex_group_of_[position];
+    if (group == kNoGroup) return true;
+    if (group != group_) {
+      group_ = group;
+      group_may_match_ = host_.regex_groups_[group].MayMatch(path);
+    }
+    return group_may_match_;
+  }
   bool ConditionsHold(uint32_t position) const {
     return host_.unconditional_[position] ||
            host_.routes_[position]->matcher().ConditionsHold(request_, random_);
@@ -132,6 +189,8 @@ class CompiledVirtualHost::Search {
   const Request& request_;
   const uint64_t random_;
   uint32_t best_;
+  uint32_t group_ = kNoGroup;  // the one asked last
+  bool group_may_match_ = false;
 };
 
 const CompiledRoute* CompiledVirtualHost::Find(const Request& request,

@@ -14,6 +14,7 @@
 #include "routing/compiled_route.h"
 #include "routing/header_rules.h"
 #include "routing/path_trie.h"
+#include "routing/regex.h"
 
 namespace meshlib::routing {
 
@@ -43,11 +44,17 @@ class CompiledVirtualHost {
 
  private:
   class Search;
+  static constexpr uint32_t kNoGroup = UINT32_MAX;
 
   explicit CompiledVirtualHost(const model::VirtualHost& config)
-      : config_(&config), exact_case_(false), any_case_(true) {}
+      : config_(&config),
+        exact_case_(false),
+        any_case_(true),
+        regexes_(false) {}
 
   void IndexRoutes();
+  void IndexRegexes();
+  void GroupRegexes(const std::vector<uint32_t>& positions);
 
   const model::VirtualHost* config_;
   HeaderRules request_headers_;
@@ -56,7 +63,12 @@ class CompiledVirtualHost {
   std::vector<bool> unconditional_;  // by route: the path decides alone
   PathTrie exact_case_;
   PathTrie any_case_;
-  Candidates others_;  // regexes, templates, CONNECT: tried one by one
+  // Regexes and templates by what their paths begin with, to be tried. Those
+  // that many begin alike are in groups, which are asked before their routes.
+  PathTrie regexes_;
+  std::vector<uint32_t> regex_group_of_;  // by route; kNoGroup: try at once
+  std::vector<RegexGroup> regex_groups_;
+  Candidates connects_;
 };
 
 }  // namespace meshlib::routing

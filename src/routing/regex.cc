@@ -1,6 +1,8 @@
 #include "routing/regex.h"
 
-#include <utility>
+#include <re2/set.h>
+
+#include <algorithm>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -8,6 +10,12 @@
 #include "model/regex.h"
 
 namespace meshlib::routing {
+namespace {
+
+// Longer prefixes tell hardly more routes apart.
+constexpr int kMaxPrefix = 64;
+
+}  // namespace
 
 absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
   std::shared_ptr<const re2::RE2> regex = model::CompileRegex(pattern);
@@ -20,6 +28,42 @@ absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
 
 bool Regex::Matches(std::string_view text) const {
   return model::MatchesWhole(*regex_, text);
+}
+
+std::string Regex::Prefix() const {
+  std::string least;
+  std::string greatest;
+  if (!regex_->PossibleMatchRange(&least, &greatest, kMaxPrefix)) return "";
+  // All that lies between two texts begins as both of them do.
+  const auto common =
+      static_cast<std::ptrdiff_t>(std::min(least.size(), greatest.size()));
+  return std::string(
+      least.begin(),
+      std::mismatch(least.begin(), least.begin() + common, greatest.begin())
+          .first);
+}
+
+struct RegexGroup::Automaton {
+  re2::RE2::Set set{model::RegexOptions(), re2::RE2::ANCHOR_BOTH};
+};
+
+RegexGroup::RegexGroup(const std::vector<const Regex*>& regexes) {
+  auto automaton = std::make_unique<Automaton>();
+  for (const Regex* regex : regexes) {
+    if (automaton->set.Add(regex->re2().pattern(), nullptr) < 0) return;
+  }
+  if (automaton->set.Compile()) automaton_ = std::move(automaton);
+}
+
+RegexGroup::RegexGroup(RegexGroup&& other) noexcept = default;
+RegexGroup& RegexGroup::operator=(RegexGroup&& other) noexcept = default;
+RegexGroup::~RegexGroup() = default;
+
+bool RegexGroup::MayMatch(std::string_view text) const {
+  if (automaton_ == nullptr) return true;
+  re2::RE2::Set::ErrorInfo error = {re2::RE2::Set::kNoError};
+  return automaton_->set.Match(model::ToRe2(text), nullptr, &error) ||
+         error.kind != re2::RE2::Set::kNoError;
 }
 
 absl::StatusOr<RegexReplacer> RegexReplacer::Compile(

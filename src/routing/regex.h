@@ -1,9 +1,12 @@
 #ifndef MESHLIB_ROUTING_REGEX_H_
 #define MESHLIB_ROUTING_REGEX_H_
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "model/route.h"
@@ -27,6 +30,10 @@ class Regex {
   // The whole text must match.
   bool Matches(std::string_view text) const;
 
+  // What every text that matches begins with, as far as RE2 tells: cut after
+  // some bytes, and maybe empty.
+  std::string Prefix() const;
+
   const re2::RE2& re2() const { return *regex_; }
 
  private:
@@ -34,6 +41,28 @@ class Regex {
       : regex_(std::move(regex)) {}
 
   std::shared_ptr<const re2::RE2> regex_;
+};
+
+// Several regexes in one automaton: one pass over a text tells whether any of
+// them matches it all. As Regex otherwise.
+class RegexGroup {
+ public:
+  // With more regexes the automaton grows faster than it saves time.
+  static constexpr size_t kSize = 32;
+
+  explicit RegexGroup(const std::vector<const Regex*>& regexes);
+  RegexGroup(RegexGroup&& other) noexcept;
+  RegexGroup& operator=(RegexGroup&& other) noexcept;
+  ~RegexGroup();
+
+  // False only if none of the regexes matches. True without a match if RE2 has
+  // too little memory for the group.
+  bool MayMatch(std::string_view text) const;
+
+ private:
+  struct Automaton;  // keeps RE2 out of this header
+
+  std::unique_ptr<const Automaton> automaton_;  // null: not to be had
 };
 
 // Replaces every match in a text by a substitution with \0 to \9.

@@ -50,6 +50,12 @@ class RouteMatcher {
 
   const model::RouteMatch& config() const { return config_; }
 
+  // What the whole path must match; null for other conditions of the path.
+  const Regex* path_regex() const {
+    if (template_.has_value()) return &template_->regex();
+    return path_regex_.has_value() ? &*path_regex_ : nullptr;
+  }
+
   // Set for kUriTemplate.
   const UriTemplate* uri_template() const {
     return template_.has_value() ? &*template_ : nullptr;

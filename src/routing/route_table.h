@@ -42,8 +42,9 @@ class RouteTable {
   // runtime fractions, and should be the one for ClusterFor. Never throws,
   // locks or allocates, but that RE2 keeps a locked cache per regex that grows
   // at first. Takes time in the length of host and path, not in the number of
-  // routes that differ in path or in one exact header value; the others are
-  // tried one after the other.
+  // routes that differ in path or in one exact header value. Of regexes and
+  // templates, those are tried whose literal beginning fits: many at once, in
+  // groups, then one after the other.
   Match Find(const Request& request, uint64_t random) const;
 
   // A route that was passed over, and the first reason: "header x-canary: want

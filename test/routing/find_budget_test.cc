@@ -80,6 +80,32 @@ TEST(FindBudget, FindingARouteAndItsClusterAllocatesNothing) {
   EXPECT_EQ(found, 4 * 6 * 5);
 }
 
+TEST(FindBudget, RegexesAllocateAtFirstOnly) {
+  std::vector<model::Route> routes;
+  for (int i = 0; i < 100; ++i) {
+    const std::string n = std::to_string(i);
+    routes.push_back(
+        RouteTo("p" + n, PathMatch(PathKind::kRegex, "/p" + n + "/.*")));
+    routes.push_back(
+        RouteTo("g" + n, PathMatch(PathKind::kRegex, "/[a-f]+/g" + n)));
+  }
+  const auto table = CompileTable(ConfigOf(std::move(routes)));
+  ASSERT_NE(table, nullptr);
+  for (const bool first : {true, false}) {
+    int found = 0;
+    const uint64_t before = Allocations();
+    for (const std::string_view path : {"/p7/x", "/cafe/g99", "/b/g0", "/c"}) {
+      Request request;
+      request.path = path;
+      if (table->Find(request, 0).route != nullptr) ++found;
+    }
+    EXPECT_EQ(found, 3);
+    if (!first) {
+      EXPECT_EQ(Allocations() - before, 0u);
+    }
+  }
+}
+
 TEST(FindBudget, TheCounterCounts) {
   const uint64_t before = Allocations();
   const auto planted = std::make_unique<int>(1);

@@ -161,6 +161,17 @@ class RandomTable {
     return path;
   }
 
+  std::string Regex() {
+    static constexpr const char* kParts[] = {
+        "/a", "/b", "a", "[ab]", "(aa|/b)",  ".",    "/?",
+        "b*", "c",  "$", "\\b",  "(?i:/A+)", "/{2}", "[^/]+"};
+    static constexpr const char* kStarts[] = {"",    "",     "",  "^",
+                                              "/a|", "(?i)", ".*"};
+    std::string regex = Any(kStarts);
+    for (uint64_t i = 1 + Below(5); i > 0; --i) regex += Any(kParts);
+    return regex;
+  }
+
   model::PathMatcher PathCondition() {
     model::PathMatcher matcher;
     static constexpr const char* kRegexes[] = {"/a.*", ".*b", "/[ab]/?.*", ".*",
@@ -203,10 +214,15 @@ class RandomTable {
 
   model::RouteConfig Config() {
     std::vector<model::Route> routes;
-    for (uint64_t i = Below(60); i > 0; --i) {
-      model::Route route = RouteTo(
-          "r" + std::to_string(i),
-          OneIn(3) ? PathMatch(PathKind::kPrefix, "/") : PathCondition());
+    // Enough regexes for several groups, at times.
+    const bool many_regexes = OneIn(5);
+    for (uint64_t i = Below(many_regexes ? 300 : 60); i > 0; --i) {
+      model::PathMatcher path = PathCondition();
+      if (OneIn(3)) path = PathMatch(PathKind::kPrefix, "/");
+      if (many_regexes && !OneIn(10)) {
+        path = PathMatch(PathKind::kRegex, Regex());
+      }
+      model::Route route = RouteTo("r" + std::to_string(i), std::move(path));
       while (!OneIn(3)) route.match.headers.push_back(HeaderCondition());
       if (OneIn(8)) route.match.grpc = true;
       if (OneIn(6)) {
