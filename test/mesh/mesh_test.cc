@@ -8,9 +8,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "mesh/core.h"
-#include "meshlib/testing/fake_clock.h"
 #include "test/cluster/test_config.h"
+#include "test/mesh/mesh_fixture.h"
 
 namespace meshlib {
 namespace {
@@ -23,35 +22,6 @@ using test::MakeRoute;
 using ::testing::HasSubstr;
 using Kind = Outcome::Kind;
 using Reason = RetryDecision::Reason;
-
-class MeshTest : public ::testing::Test {
- protected:
-  std::shared_ptr<model::Config> config_ = std::make_shared<model::Config>();
-  meshlib::testing::FakeClock clock_;
-  std::unique_ptr<Mesh> mesh_;
-
-  void Start() {
-    MeshOptions options;
-    options.clock = &clock_;
-    options.seed = 1;
-    options.own_thread = false;
-    auto mesh = mesh::MeshFactory::Create(config_, std::move(options));
-    ASSERT_TRUE(mesh.ok()) << mesh.status();
-    mesh_ = *std::move(mesh);
-  }
-
-  Target Resolve(std::string_view authority) {
-    auto target = mesh_->Resolve(authority);
-    EXPECT_TRUE(target.ok()) << target.status();
-    return *std::move(target);
-  }
-
-  void Apply(std::shared_ptr<model::Config> config) {
-    const absl::Status status =
-        mesh::MeshFactory::CoreOf(*mesh_).Apply(std::move(config));
-    EXPECT_TRUE(status.ok()) << status;
-  }
-};
 
 TEST_F(MeshTest, PicksEveryHostInTurn) {
   config_->clusters.push_back(MakeCluster("a", 3));

@@ -1,0 +1,242 @@
+// Where a call goes next: hosts that were tried, hosts in back-off, and what
+// an attempt that ends gives back.
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "model/retry_on.h"
+#include "test/cluster/test_config.h"
+#include "test/mesh/mesh_fixture.h"
+
+namespace meshlib {
+namespace {
+
+using test::MakeCluster;
+using test::MakeEndpoint;
+using test::MakeListener;
+using test::MakeRetryRoute;
+using Kind = Outcome::Kind;
+using Reason = RetryDecision::Reason;
+
+class CallTest : public MeshTest {
+ protected:
+  static std::shared_ptr<model::Cluster> MakeRandom(uint32_t hosts) {
+    auto cluster = MakeCluster("a", hosts);
+    cluster->lb.policy = model::LbPolicy::kRandom;
+    return cluster;
+  }
+
+  // Reports a refused connection of the host, once it is picked.
+  void Refuse(const Target& target, std::string_view address) {
+    for (int i = 0; i < 1000; ++i) {
+      PickResult pick = target.Pick();
+      const bool found = pick.address == address;
+      target.Report(pick.token, found ? Outcome::Failure(Kind::kConnectFailure)
+                                      : Outcome::Ok());
+      if (found) return;
+    }
+    FAIL() << address << " is never picked";
+  }
+
+  static std::shared_ptr<const model::Endpoints> WithLocality(
+      const model::Endpoints& endpoints, uint32_t priority,
+      std::vector<model::Endpoint> hosts) {
+    auto copy = std::make_shared<model::Endpoints>(endpoints);
+    model::LocalityEndpoints& added = copy->localities.emplace_back();
+    added.locality.region = "other";
+    added.priority = priority;
+    added.endpoints = std::move(hosts);
+    return copy;
+  }
+};
+
+TEST_F(CallTest, TheWayAroundBackoffDoesNotLeadToATriedHost) {
+  config_->clusters.push_back(MakeRandom(3));
+  model::Route route = MakeRetryRoute("a", model::kRetryOn5xx, 1);
+  std::get<model::RouteAction>(route.action)
+      .retry_policy->host_selection_retry_max_attempts = 50;
+  config_->listeners.push_back(MakeListener({route}));
+  Start();
+  const Target target = Resolve("any.host");
+  Refuse(target, "10.0.0.2:80");
+  for (int i = 0; i < 100; ++i) {
+    PickResult pick = target.Pick();
+    const std::string tried(pick.address);
+    ASSERT_TRUE(target.Report(pick.token, Outcome::Http(503)).retry);
+    pick = target.Pick({}, std::move(pick.token));
+    EXPECT_NE(pick.address, tried);
+    EXPECT_NE(pick.address, "10.0.0.2:80");
+  }
+}
+
+TEST_F(CallTest, ARetryOfAHashGoesToAnotherHost) {
+  auto cluster = MakeCluster("a", 3);
+  cluster->lb.policy = model::LbPolicy::kRingHash;
+  config_->clusters.push_back(cluster);
+  config_->listeners.push_back(
+      MakeListener({MakeRetryRoute("a", model::kRetryOn5xx, 1)}));
+  Start();
+  const Target target = Resolve("any.host");
+  int elsewhere = 0;
+  for (uint64_t i = 0; i < 100; ++i) {
+    Request request;
+    request.hash = i * 0x9e3779b97f4a7c15u;
+    PickResult pick = target.Pick(request);
+    const std::string tried(pick.address);
+    ASSERT_TRUE(target.Report(pick.token, Outcome::Http(503)).retry);
+    pick = target.Pick(request, std::move(pick.token));
+    elsewhere += pick.address != tried;
+  }
+  EXPECT_GT(elsewhere, 90);
+}
+
+// How many of 2,000 second attempts go where the first went.
+int Repeats(const Target& target, const Outcome& outcome) {
+  int repeats = 0;
+  for (int i = 0; i < 2000; ++i) {
+    PickResult pick = target.Pick();
+    const std::string tried(pick.address);
+    target.Report(pick.token, outcome);
+    pick = target.Pick({}, std::move(pick.token));
+    repeats += pick.address == tried;
+    target.Report(pick.token, Outcome::Ok());
+  }
+  return repeats;
+}
+
+TEST_F(CallTest, WithoutARouteTriedHostsAreAvoidedFiveTimes) {
+  config_->clusters.push_back(MakeRandom(2));
+  Start();
+  // 1 of 2^6.
+  EXPECT_NEAR(Repeats(Resolve("cluster:a"), Outcome::Http(503)), 31, 20);
+}
+
+TEST_F(CallTest, TriedHostsAreAvoidedAsOftenAsThePolicySays) {
+  config_->clusters.push_back(MakeRandom(2));
+  model::Route route = MakeRetryRoute("a", model::kRetryOn5xx, 1);
+  std::get<model::RouteAction>(route.action)
+      .retry_policy->host_selection_retry_max_attempts = 1;
+  config_->listeners.push_back(MakeListener({route}));
+  Start();
+  // 1 of 2^2.
+  EXPECT_NEAR(Repeats(Resolve("any.host"), Outcome::Http(503)), 500, 80);
+}
+
+TEST_F(CallTest, APriorityInBackoffGivesWayToTheNextNotToTheOneBefore) {
+  auto cluster = MakeCluster("a", 1);
+  auto endpoints = WithLocality(
+      *cluster->endpoints, 0,
+      {MakeEndpoint("10.0.0.9:80", 1, model::HealthStatus::kUnhealthy)});
+  endpoints = WithLocality(*endpoints, 1, {MakeEndpoint("10.1.0.1:80")});
+  cluster->endpoints =
+      WithLocality(*endpoints, 2, {MakeEndpoint("10.2.0.1:80")});
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  Refuse(target, "10.1.0.1:80");
+  std::map<std::string, int> counts;
+  for (int i = 0; i < 2000; ++i) ++counts[std::string(target.Pick().address)];
+  // Half of priority 0 is healthy: 70 % of the load.
+  EXPECT_NEAR(counts["10.0.0.1:80"], 1400, 60);
+  EXPECT_NEAR(counts["10.2.0.1:80"], 600, 60);
+}
+
+TEST_F(CallTest, DegradedHostsOfTheSamePriorityStandInByTheirWeights) {
+  auto cluster = MakeCluster("a", 9);
+  const auto degraded = model::HealthStatus::kDegraded;
+  cluster->endpoints = WithLocality(*cluster->endpoints, 0,
+                                    {MakeEndpoint("10.9.0.1:80", 1, degraded),
+                                     MakeEndpoint("10.9.0.2:80", 9, degraded)});
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  // So many healthy hosts leave the degraded ones nothing by themselves.
+  for (int i = 1; i <= 9; ++i) {
+    Refuse(target, "10.0.0." + std::to_string(i) + ":80");
+  }
+  std::map<std::string, int> counts;
+  for (int i = 0; i < 1000; ++i) ++counts[std::string(target.Pick().address)];
+  EXPECT_NEAR(counts["10.9.0.1:80"], 100, 5);
+  EXPECT_NEAR(counts["10.9.0.2:80"], 900, 5);
+}
+
+TEST_F(CallTest, AHostWithoutWeightStandsInForNone) {
+  auto cluster = MakeCluster("a", 1);
+  cluster->endpoints =
+      WithLocality(*cluster->endpoints, 0, {MakeEndpoint("10.9.0.1:80", 0)});
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  Refuse(target, "10.0.0.1:80");
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(target.Pick().address, "10.0.0.1:80");
+}
+
+TEST_F(CallTest, AFailedPickHoldsNothing) {
+  auto cluster = MakeCluster("a", 0);
+  cluster->endpoints = WithLocality(
+      *cluster->endpoints, 0,
+      {MakeEndpoint("10.0.0.1:80", 1, model::HealthStatus::kUnhealthy)});
+  cluster->lb.healthy_panic_threshold = 0;
+  cluster->circuit_breakers.thresholds[0].max_requests = 1;
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(target.Pick().failure, PickFailure::kNoHealthyHost);
+  }
+}
+
+TEST_F(CallTest, APickWithAnOpenTokenCancelsItsAttempt) {
+  auto cluster = MakeCluster("a", 2);
+  cluster->circuit_breakers.thresholds[0].max_requests = 1;
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  PickResult pick = target.Pick();
+  for (int i = 0; i < 3; ++i) {
+    pick = target.Pick({}, std::move(pick.token));
+    EXPECT_TRUE(pick.ok()) << pick.status();
+  }
+  EXPECT_EQ(target.Pick().failure, PickFailure::kOverflow);
+}
+
+TEST_F(CallTest, WhatAPolicyOfStatusesLeavesAloneIsASuccess) {
+  config_->clusters.push_back(MakeCluster("a", 2));
+  config_->listeners.push_back(
+      MakeListener({MakeRetryRoute("a", model::kRetryOnRetriable4xx, 1)}));
+  Start();
+  const Target target = Resolve("any.host");
+  PickResult pick = target.Pick();
+  EXPECT_EQ(target.Report(pick.token, Outcome::Http(404)).reason,
+            Reason::kSuccess);
+  pick = target.Pick();
+  EXPECT_TRUE(target.Report(pick.token, Outcome::Http(409)).retry);
+}
+
+TEST_F(CallTest, AClusterThatCameAgainDoesNotRetryForTheOneThatLeft) {
+  const auto cluster = MakeCluster("a", 2);
+  const auto listener =
+      MakeListener({MakeRetryRoute("a", model::kRetryOn5xx, 1)});
+  config_->clusters.push_back(cluster);
+  config_->listeners.push_back(listener);
+  Start();
+  const Target target = Resolve("any.host");
+  PickResult pick = target.Pick();
+  auto without = std::make_shared<model::Config>();
+  without->listeners.push_back(listener);
+  Apply(without);
+  auto again = std::make_shared<model::Config>(*without);
+  again->clusters.push_back(MakeCluster("a", 2));
+  Apply(again);
+  EXPECT_FALSE(target.Report(pick.token, Outcome::Http(503)).retry);
+  pick = target.Pick();
+  EXPECT_TRUE(target.Report(pick.token, Outcome::Http(503)).retry);
+}
+
+}  // namespace
+}  // namespace meshlib
