@@ -201,6 +201,16 @@ TEST(ConvertCluster, PolicyInATypedStructIsThePolicyItNames) {
   EXPECT_EQ(c.lb.minimum_ring_size, 7u);
 }
 
+TEST(ConvertCluster, TypedStructsMayHaveLongNamesAndNoValue) {
+  const auto c = LoadedCluster(
+      "load_balancing_policy: {policies: [{typed_extension_config: {name: p, "
+      "typed_config: {'@type': type.googleapis.com/xds.type.v3.TypedStruct, "
+      "type_url: type.googleapis.com/" +
+      std::string(200, 'x') +
+      "/envoy.extensions.load_balancing_policies.random.v3.Random}}}]}");
+  EXPECT_EQ(c.lb.policy, model::LbPolicy::kRandom);
+}
+
 TEST(ConvertCluster, ApplicationsPoliciesAreFoundByTypeOrName) {
   LoadOptions options;
   options.custom_policies = {"example.Nearest"};
@@ -243,6 +253,55 @@ TEST(ConvertCluster, OfTwoThresholdsForAPriorityTheFirstHolds) {
   EXPECT_EQ(c.circuit_breakers.thresholds[1].max_retries, 9u);
   EXPECT_EQ(c.circuit_breakers.thresholds[1].max_requests, 1024u);
   EXPECT_EQ(c.circuit_breakers.per_host_max_connections, 7u);
+}
+
+TEST(ConvertCluster, PerHostThresholdsAreTheFirstOfThePlainPriority) {
+  const auto c = LoadedCluster(
+      "circuit_breakers: {per_host_thresholds: [{priority: HIGH, "
+      "max_connections: 5}, {max_connections: 7}, {max_connections: 9}]}");
+  EXPECT_EQ(c.circuit_breakers.per_host_max_connections, 7u);
+}
+
+TEST(ConvertCluster, DurationsGoUpToNanosecondsIn64Bits) {
+  const std::string field = "outlier_detection: {interval: ";
+  EXPECT_EQ(LoadedCluster(field + "9223372035s}").outlier_detection->interval,
+            absl::Seconds(9223372035));
+  EXPECT_THAT(ProblemsOf(ClusterYaml(field + "9223372036s}")),
+              HasSubstr("interval: is out of range"));
+}
+
+TEST(ConvertCluster, ZonesMatterToPoliciesThatChooseOne) {
+  EXPECT_TRUE(LoadedCluster("lb_policy: RANDOM").lb.zone_aware.has_value());
+  for (const char* fields :
+       {"lb_policy: RING_HASH", "lb_policy: MAGLEV",
+        "common_lb_config: {locality_weighted_lb_config: {}}"}) {
+    EXPECT_FALSE(LoadedCluster(fields).lb.zone_aware.has_value()) << fields;
+  }
+}
+
+TEST(ConvertCluster, StatusesOfHealthChecksAreRangesFrom100To600) {
+  const auto problems = [](const std::string& range) {
+    return ProblemsOf(ClusterYaml(
+        "health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, "
+        "healthy_threshold: 1, http_health_check: {path: /, "
+        "expected_statuses: [" +
+        range + "]}}]"));
+  };
+  const auto wrong = HasSubstr("want 100 <= start < end <= 600");
+  EXPECT_THAT(problems("{start: 100, end: 600}"), Not(wrong));
+  EXPECT_THAT(problems("{start: 200, end: 200}"), wrong);
+  EXPECT_THAT(problems("{start: 99, end: 200}"), wrong);
+  EXPECT_THAT(problems("{start: 200, end: 601}"), wrong);
+}
+
+TEST(ConvertCluster, RefreshRatesOfFailuresMayBeConstant) {
+  const std::string head = "type: STRICT_DNS, dns_failure_refresh_rate: ";
+  EXPECT_THAT(
+      ProblemsOf(ClusterYaml(head + "{base_interval: 5s, max_interval: 5s}")),
+      Not(HasSubstr("error")));
+  EXPECT_THAT(
+      ProblemsOf(ClusterYaml(head + "{base_interval: 5s, max_interval: 4s}")),
+      HasSubstr("max_interval < base_interval"));
 }
 
 TEST(ConvertCluster, LongestEjectionIsAtLeastTheBase) {

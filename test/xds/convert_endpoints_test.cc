@@ -26,6 +26,7 @@ TEST(ConvertEndpoints, AddressesAreWrittenAsEnvoyPrintsThem) {
       {"", ""},
   };
   for (const auto& c : cases) EXPECT_EQ(CanonicalIp(c.text), c.want) << c.text;
+  EXPECT_EQ(CanonicalIp(std::string("10.0.0.1\0x", 10)), "");
 }
 
 model::Endpoints LoadedEndpoints(const std::string& fields) {
@@ -93,6 +94,41 @@ TEST(ConvertEndpoints, HostsOfDnsClustersAreCalledByTheirNames) {
   const model::Endpoint& e = c.endpoints->localities.at(0).endpoints.at(0);
   EXPECT_EQ(e.address, "a.example:80");
   EXPECT_EQ(e.hostname, "a.example");
+}
+
+TEST(ConvertEndpoints, AHostnameThatIsGivenStays) {
+  const auto c = LoadedCluster(
+      "type: STRICT_DNS, load_assignment: {cluster_name: c, endpoints: "
+      "[{lb_endpoints: [{endpoint: {hostname: h, address: {socket_address: "
+      "{address: a.example, port_value: 80}}}}]}]}");
+  EXPECT_EQ(c.endpoints->localities.at(0).endpoints.at(0).hostname, "h");
+}
+
+TEST(ConvertEndpoints, PathsOfPipesFitTheirAddress) {
+  const auto problems = [](const std::string& path) {
+    return ProblemsOf(ClusterYaml(
+        "type: STATIC, load_assignment: {cluster_name: c, endpoints: "
+        "[{lb_endpoints: [{endpoint: {address: {pipe: {path: '" +
+        path + "'}}}}]}]}"));
+  };
+  EXPECT_EQ(problems("/" + std::string(106, 'a')), "");
+  EXPECT_THAT(problems("/" + std::string(107, 'a')),
+              HasSubstr("is 108 bytes long, want at most 107"));
+  EXPECT_EQ(problems("@" + std::string(107, 'a')), "");
+  EXPECT_THAT(problems("@" + std::string(108, 'a')),
+              HasSubstr("is 109 bytes long, want at most 108"));
+}
+
+TEST(ConvertEndpoints, AllRequestsMayBeDroppedAndNoMore) {
+  const std::string head =
+      "policy: {drop_overloads: [{category: x, drop_percentage: {numerator: ";
+  EXPECT_EQ(LoadedEndpoints(head + "100}}]}\n").drops.at(0).parts_per_million,
+            1000000u);
+  EXPECT_THAT(
+      ProblemsOf(ClusterYaml("type: STATIC, load_assignment: {cluster_name: "
+                             "c, " +
+                             head + "101}}]}}")),
+      HasSubstr("is more than all requests"));
 }
 
 TEST(ConvertEndpoints, NamesInStaticClustersSayWhatToDo) {

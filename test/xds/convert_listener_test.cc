@@ -105,6 +105,34 @@ TEST(ConvertListener, FiltersThatForbidAreWarnedOf) {
   EXPECT_THAT(problems, Not(HasSubstr("error")));
 }
 
+TEST(ConvertListener, ChainsOverlapWhereTheSameConnectionsMatch) {
+  const struct {
+    const char* first;
+    const char* second;
+    bool overlap;
+  } kCases[] = {
+      {"prefix_ranges: [{address_prefix: 10.0.0.1, prefix_len: 24}]",
+       "prefix_ranges: [{address_prefix: 10.0.0.200, prefix_len: 24}]", true},
+      {"prefix_ranges: [{address_prefix: 10.0.0.1, prefix_len: 25}]",
+       "prefix_ranges: [{address_prefix: 10.0.0.200, prefix_len: 25}]", false},
+      {"prefix_ranges: [{address_prefix: 10.0.0.1, prefix_len: 32}]",
+       "prefix_ranges: [{address_prefix: 10.0.0.1, prefix_len: 33}]", true},
+      {"application_protocols: [h2, a]", "application_protocols: [a]", true},
+      {"application_protocols: [h2]", "application_protocols: [a]", false},
+      {"server_names: [ab], transport_protocol: c",
+       "server_names: [a], transport_protocol: bc", false},
+  };
+  for (const auto& c : kCases) {
+    const std::string problems = ProblemsOf(ListenerYaml(
+        "address: {socket_address: {address: 0.0.0.0, port_value: 1}}, "
+        "filter_chains: [{filter_chain_match: {" +
+        std::string(c.first) + "}}, {filter_chain_match: {" + c.second +
+        "}}]"));
+    EXPECT_EQ(problems.find("overlaps") != std::string::npos, c.overlap)
+        << c.first << "; " << c.second << ": " << problems;
+  }
+}
+
 TEST(ConvertListener, ManyCombinationsOfMatchesCostLittle) {
   std::string names;
   std::string ports;

@@ -91,6 +91,57 @@ TEST(ConvertRoute, RetryPolicyKeepsEverything) {
   EXPECT_EQ(r.rate_limited->max_interval, absl::Seconds(300));
 }
 
+TEST(ConvertRoute, RetryPoliciesAreEnvoysAtTheirEdges) {
+  const model::RetryPolicy plain =
+      *LoadedAction("retry_policy: {retry_on: 5xx}").retry_policy;
+  EXPECT_EQ(plain.num_retries, 1u);
+  const model::RetryPolicy r =
+      *LoadedAction(
+           "retry_policy: {retry_back_off: {base_interval: 1s, max_interval: "
+           "1s}, rate_limited_retry_back_off: {reset_headers: [{name: x}], "
+           "max_interval: 0.0001s}}")
+           .retry_policy;
+  EXPECT_EQ(r.max_interval, absl::Seconds(1));
+  EXPECT_EQ(r.rate_limited->max_interval, absl::Milliseconds(1));
+}
+
+TEST(ConvertRoute, RegexesMayBeAsLargeAsTheirLimits) {
+  const auto problems = [](size_t length, int limit) {
+    return ProblemsOf(
+        RouteYaml("{match: {safe_regex: {google_re2: {max_program_size: " +
+                  std::to_string(limit) + "}, regex: '" +
+                  std::string(length, 'a') + "'}}, redirect: {}}"));
+  };
+  // RE2 needs a few instructions more than there are characters.
+  int size = 20;
+  while (size < 40 && problems(20, size).find("error") != std::string::npos) {
+    ++size;
+  }
+  EXPECT_THAT(problems(20, size - 1),
+              HasSubstr("program size of " + std::to_string(size) + " >"));
+  // Without one in the configuration it is 100.
+  const auto plain = [](size_t length) {
+    return ProblemsOf(RouteYaml("{match: {safe_regex: {regex: '" +
+                                std::string(length, 'a') +
+                                "'}}, redirect: {}}"));
+  };
+  const size_t fits = static_cast<size_t>(120 - size);
+  EXPECT_EQ(plain(fits), "");
+  EXPECT_THAT(plain(fits + 1), HasSubstr("program size of 101"));
+  EXPECT_THAT(problems(65536, 100000), Not(HasSubstr("error")));
+  EXPECT_THAT(problems(65537, 100000), HasSubstr("want at most 65536"));
+}
+
+TEST(ConvertRoute, AnEmptyRangeIsWarnedOf) {
+  const auto problems = [](const std::string& range) {
+    return ProblemsOf(
+        RouteYaml("{match: {prefix: /, headers: [{name: a, range_match: {" +
+                  range + "}}]}, redirect: {}}"));
+  };
+  EXPECT_THAT(problems("start: 5, end: 5"), HasSubstr("no header ever"));
+  EXPECT_EQ(problems("start: 5, end: 6"), "");
+}
+
 TEST(ConvertRoute, WeightedClustersSumTheirWeights) {
   const model::Route route = LoadedRoute(
       "{match: {prefix: /}, route: {weighted_clusters: {clusters: [{name: a, "

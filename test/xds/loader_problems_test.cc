@@ -1,9 +1,4 @@
 // What is wrong with a configuration, and where.
-#include <sys/stat.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -441,6 +436,27 @@ TEST(LoaderProblems, ExplainsDocumentsOfNoKnownForm) {
               ElementsAre(HasSubstr("1:4: error: control character 0x00")));
 }
 
+TEST(LoaderProblems, ABootstrapWithANodeIsNoNamelessResource) {
+  EXPECT_THAT(LoadYaml("name: c\nnode: {id: x}\n")->Lines(),
+              ElementsAre(HasSubstr("no field \"name\" in envoy.config."
+                                    "bootstrap.v3.Bootstrap")));
+}
+
+TEST(LoaderProblems, ABrokenFileIsNotEmptyToo) {
+  EXPECT_THAT(LoadYaml("\"a")->Lines(), SizeIs(1));
+  EXPECT_THAT(LoadJson("{")->Lines(), SizeIs(1));
+}
+
+TEST(LoaderProblems, OfTwoListsOfResourcesTheFirstIsRead) {
+  const auto l = LoadYaml(
+      "resources: [{\"@type\": type.googleapis.com/envoy.config.cluster.v3."
+      "Cluster, name: a}]\n"
+      "resources: [{\"@type\": type.googleapis.com/envoy.config.cluster.v3."
+      "Cluster, name: b}]\n");
+  EXPECT_THAT(l->Lines(), ElementsAre(HasSubstr("stands twice")));
+  EXPECT_THAT(l->sink.resources, SizeIs(1));
+}
+
 TEST(LoaderProblems, BoundsDepth) {
   std::string deep = "1";
   for (int i = 0; i < 60; ++i) deep = absl::StrCat("{a: ", deep, "}");
@@ -494,101 +510,6 @@ TEST(LoaderProblems, TakesAMegabyteBeforeTheType) {
   const auto l = LoadJson(text);
   EXPECT_THAT(l->Lines(), IsEmpty());
   EXPECT_THAT(l->sink.resources, SizeIs(1));
-}
-
-class LoaderFiles : public ::testing::Test {
- protected:
-  LoaderFiles() {
-    std::string pattern = ::testing::TempDir() + "/loaderXXXXXX";
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~LoaderFiles() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  void Write(const std::string& name, std::string_view text) {
-    const std::filesystem::path path = std::filesystem::path(folder_) / name;
-    std::filesystem::create_directories(path.parent_path());
-    std::ofstream(path) << text;
-  }
-  std::string Without(std::string text) const {
-    return absl::StrReplaceAll(text, {{folder_, "DIR"}});
-  }
-
-  std::string folder_;
-  Loading loading_;
-};
-
-constexpr char kClusterA[] =
-    "\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n"
-    "name: a\n";
-
-TEST_F(LoaderFiles, LoadsAFolderInTheOrderOfNames) {
-  Write("b.yaml", absl::StrReplaceAll(kClusterA, {{"name: a", "name: b"}}));
-  Write("a/x.yml", kClusterA);
-  Write("c.json", "{\"resources\": []}");
-  Write(".hidden.yaml", "foo");
-  Write(".git/x.yaml", "foo");
-  Write("notes.txt", "foo");
-  loading_.loader.Load(folder_);
-  EXPECT_EQ(loading_.problems.ToString(), "");
-  ASSERT_THAT(loading_.sink.resources, SizeIs(2));
-  EXPECT_THAT(loading_.sink.resources[0].message->ShortDebugString(),
-              HasSubstr("\"a\""));
-}
-
-TEST_F(LoaderFiles, DoesNotWaitForAPipeInAFolder) {
-  Write("a.yaml", kClusterA);
-  ASSERT_EQ(mkfifo((folder_ + "/b.yaml").c_str(), 0600), 0);
-  loading_.loader.Load(folder_);
-  EXPECT_EQ(Without(loading_.problems.ToString()),
-            "DIR/b.yaml: error: is not a regular file\n");
-}
-
-TEST_F(LoaderFiles, NamesBothFilesOfADuplicate) {
-  Write("a.yaml", kClusterA);
-  Write("b.yaml", kClusterA);
-  loading_.loader.Load(folder_);
-  EXPECT_EQ(Without(loading_.problems.ToString()),
-            "DIR/b.yaml:2:1: error: name: duplicate Cluster \"a\"; the first "
-            "is in DIR/a.yaml:1\n");
-}
-
-TEST_F(LoaderFiles, GoesOnAfterABrokenFile) {
-  Write("a.yaml", "a: [\n");
-  Write("b.json", "{\"a\": }");
-  Write("c.yaml", kClusterA);
-  loading_.loader.Load(folder_);
-  EXPECT_THAT(loading_.problems.list(), SizeIs(2));
-  EXPECT_THAT(loading_.sink.resources, SizeIs(1));
-}
-
-TEST_F(LoaderFiles, ExplainsWhatCannotBeRead) {
-  Write("empty.yaml", "");
-  std::filesystem::create_directory(folder_ + "/none");
-  loading_.loader.Load(folder_ + "/nope.yaml");
-  loading_.loader.Load(folder_ + "/empty.yaml");
-  loading_.loader.Load(folder_ + "/none");
-  loading_.loader.Load("/dev/null");
-  loading_.loader.LoadFile(folder_);
-  loading_.loader.LoadDirectory(folder_ + "/nope");
-  loading_.loader.LoadDirectory(folder_ + "/empty.yaml");
-  EXPECT_EQ(Without(loading_.problems.ToString()),
-            "DIR/nope.yaml: error: no such file\n"
-            "DIR/empty.yaml: error: the file is empty\n"
-            "DIR/none: error: has no *.yaml, *.yml or *.json file\n"
-            "/dev/null: error: is not a regular file\n"
-            "DIR: error: is a directory\n"
-            "DIR/nope: error: no such directory\n"
-            "DIR/empty.yaml: error: is not a directory\n");
-}
-
-TEST_F(LoaderFiles, FindsOutTheFormatOfOtherNames) {
-  Write("a.conf", "{\"resources\": []\n, \"version_info\": \"\\u0031\"}");
-  Write("b.conf", "{resources: []}");
-  loading_.loader.Load(folder_ + "/a.conf");
-  loading_.loader.Load(folder_ + "/b.conf");
-  EXPECT_EQ(loading_.problems.ToString(), "");
 }
 
 }  // namespace
