@@ -107,6 +107,11 @@ TEST(CommandLine, HintsAtNamesThatLookAlike) {
   EXPECT_EQ(domain.exit_code, 0);
   EXPECT_TRUE(ParseObject(domain.out)["pick"].IsNull());
   EXPECT_THAT(domain.err, HasSubstr("did you mean \"shop.example\"?"));
+  // A wildcard is no name to write.
+  const ProgramRun wildcard =
+      RunMeshctl({"explain", "-c", Testdata("fractions.yaml"), "--authority",
+                  "x.shop.exampel", "--json"});
+  EXPECT_THAT(wildcard.err, HasSubstr("; there is \"shop.example\"\n"));
   const ProgramRun table = RunMeshctl(
       {"table", "-c", Testdata("policies.yaml"), "--cluster", "rign"});
   EXPECT_EQ(table.exit_code, 1);

@@ -62,6 +62,7 @@ TEST(HostMatch, FitsAddressesAndLocalities) {
       {"us-east/a/rack-1", "10.0.0.1:80", true},
       {"us-east/a/rack-2", "10.0.0.1:80", false},
       {"*/*/*", "10.0.0.1:80", true},
+      {"*/*/*/*", "10.0.0.1:80", false},
   };
   for (const auto& c : kCases) {
     EXPECT_EQ(HostMatch(c.match).Matches(c.address, locality), c.matches)
@@ -123,6 +124,9 @@ TEST(HostMatch, ListsWhatMatchesNothing) {
               IsEmpty());
   EXPECT_THAT(Unmatched(*config, MakeMatches({"us/b", "*", "10.0.0.9:80"})),
               ElementsAre("us/b", "10.0.0.9:80"));
+  model::Config discovered;
+  discovered.endpoints = config->endpoints;
+  EXPECT_THAT(Unmatched(discovered, MakeMatches({"us/a"})), IsEmpty());
 }
 
 }  // namespace

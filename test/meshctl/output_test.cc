@@ -114,6 +114,18 @@ TEST(Names, HintAtWhatWasMeant) {
   EXPECT_EQ(NameHint("zebra", {}), "; there is none");
   EXPECT_EQ(NameHint("zzzzzz", {"a1", "b1", "c1", "d1", "e1", "f1", "g1"}),
             "; there is \"a1\", \"b1\", \"c1\", \"d1\", \"e1\" and 2 more");
+  EXPECT_EQ(NameHint("zzzzzz", {"a1", "b1", "c1", "d1", "e1"}),
+            "; there is \"a1\", \"b1\", \"c1\", \"d1\", \"e1\"");
+  // A part of three letters is near, one of two is not.
+  EXPECT_EQ(NameHint("foo", {"foo.example.com"}),
+            "; did you mean \"foo.example.com\"?");
+  EXPECT_EQ(NameHint("fo", {"fo.example.com"}),
+            "; there is \"fo.example.com\"");
+  // All letters of a name changed is another name.
+  EXPECT_EQ(NameHint("zq", {"b"}), "; there is \"b\"");
+  // Parts come after slips.
+  EXPECT_EQ(NameHint("echo.shop", {"echo.shap", "echo.shop:80"}),
+            "; did you mean \"echo.shap\" or \"echo.shop:80\"?");
 }
 
 TEST(Names, HintOnlyAtNearNamesIfAskedTo) {

@@ -17,6 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
@@ -173,6 +174,39 @@ TEST(Simulate, ListsClustersThatWeightsCouldReach) {
       SimulateIn("routes.yaml", "shop.example",
                  {"--path", "/split", "--requests", "100000"});
   EXPECT_NEAR(Requests(many, "hosts", "address").at("10.0.0.9:80"), 25000, 700);
+}
+
+TEST(Simulate, ListsClustersThatFractionsCouldReach) {
+  const rapidjson::Document answer =
+      SimulateIn("fractions.yaml", "shop.example", {"--requests", "0"});
+  EXPECT_THAT(Keys(answer), Not(IsEmpty()));
+  std::vector<std::string> addresses;
+  for (const auto& [address, requests] : Requests(answer, "hosts", "address")) {
+    addresses.push_back(address);
+  }
+  EXPECT_THAT(addresses, ElementsAre("10.0.0.1:80", "10.0.0.2:80",
+                                     "10.0.0.3:80", "10.0.0.4:80"));
+}
+
+TEST(Simulate, EjectsAsSoonAsFailuresAreEnough) {
+  const rapidjson::Document answer =
+      SimulateIn("fractions.yaml", "cluster:ejecting",
+                 {"--requests", "9000", "--refuse", "10.0.1.1:80"});
+  EXPECT_EQ(Requests(answer, "hosts", "address").at("10.0.1.1:80"), 2u);
+}
+
+TEST(Simulate, TellsTheMostFrequentReasonFirst) {
+  const rapidjson::Document answer =
+      SimulateIn("routes.yaml", "shop.example",
+                 {"--path", "/retry", "--requests", "500", "--refuse", "*"});
+  const auto& reasons = answer["failure_reasons"];
+  ASSERT_GE(reasons.Size(), 2u);
+  for (rapidjson::SizeType i = 1; i < reasons.Size(); ++i) {
+    EXPECT_GE(reasons[i - 1]["requests"].GetUint64(),
+              reasons[i]["requests"].GetUint64());
+  }
+  EXPECT_NE(reasons[0]["requests"].GetUint64(),
+            reasons[reasons.Size() - 1]["requests"].GetUint64());
 }
 
 TEST(Simulate, FailsRequestsWithoutARoute) {
