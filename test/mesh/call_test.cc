@@ -146,6 +146,24 @@ TEST_F(CallTest, APriorityInBackoffGivesWayToTheNextNotToTheOneBefore) {
   EXPECT_NEAR(counts["10.2.0.1:80"], 600, 60);
 }
 
+TEST_F(CallTest, AHostInBackoffLeavesItsShareToItsPriority) {
+  auto cluster = MakeCluster("a", 1);
+  auto endpoints = WithLocality(
+      *cluster->endpoints, 0,
+      {MakeEndpoint("10.0.0.9:80", 1, model::HealthStatus::kUnhealthy)});
+  cluster->endpoints =
+      WithLocality(*endpoints, 1,
+                   {MakeEndpoint("10.1.0.1:80"), MakeEndpoint("10.1.0.2:80")});
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  Refuse(target, "10.1.0.1:80");
+  std::map<std::string, int> counts;
+  for (int i = 0; i < 2000; ++i) ++counts[std::string(target.Pick().address)];
+  EXPECT_NEAR(counts["10.0.0.1:80"], 1400, 60);
+  EXPECT_NEAR(counts["10.1.0.2:80"], 600, 60);
+}
+
 TEST_F(CallTest, DegradedHostsOfTheSamePriorityStandInByTheirWeights) {
   auto cluster = MakeCluster("a", 9);
   const auto degraded = model::HealthStatus::kDegraded;
