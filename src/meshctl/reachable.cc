@@ -14,6 +14,9 @@ namespace {
 
 // Routes with a runtime fraction that are looked at. Each costs an Explain.
 constexpr size_t kMaxFractions = 64;
+// All that a fraction can tell of a draw is its rest modulo a denominator, and
+// these all divide a million.
+constexpr uint64_t kDraws = 1'000'000;
 
 class Search {
  public:
@@ -46,14 +49,37 @@ class Search {
     std::set<uint64_t> draws = {0};
     const model::VirtualHost* host = FindVirtualHost(found);
     if (host == nullptr) return draws;
+    std::vector<model::Fraction> fractions;
     for (const model::Route& route : host->routes) {
-      if (draws.size() > kMaxFractions) break;
+      if (fractions.size() == kMaxFractions) break;
       const auto& fraction = route.match.runtime_fraction;
       if (!fraction.has_value() || fraction->numerator == 0) continue;
       draws.insert(fraction->numerator - 1);
       draws.insert(fraction->numerator);
+      fractions.push_back(*fraction);
     }
+    AddFirstOf(fractions, draws);
     return draws;
+  }
+
+  // For each fraction a draw that it takes and that all before it pass over,
+  // and one that all of them pass over; where there are such draws.
+  static void AddFirstOf(const std::vector<model::Fraction>& fractions,
+                         std::set<uint64_t>& draws) {
+    std::vector<bool> seen(fractions.size() + 1);
+    size_t missing = fractions.empty() ? 0 : seen.size();
+    for (uint64_t draw = 0; draw < kDraws && missing > 0; ++draw) {
+      const auto taker = std::find_if(fractions.begin(), fractions.end(),
+                                      [draw](const model::Fraction& fraction) {
+                                        return draw % fraction.denominator <
+                                               fraction.numerator;
+                                      });
+      const size_t index = taker - fractions.begin();
+      if (seen[index]) continue;
+      seen[index] = true;
+      --missing;
+      draws.insert(draw);
+    }
   }
 
   void AddCluster(const std::string& name) {

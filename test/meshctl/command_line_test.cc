@@ -111,7 +111,8 @@ TEST(CommandLine, HintsAtNamesThatLookAlike) {
   const ProgramRun wildcard =
       RunMeshctl({"explain", "-c", Testdata("fractions.yaml"), "--authority",
                   "x.shop.exampel", "--json"});
-  EXPECT_THAT(wildcard.err, HasSubstr("; there is \"shop.example\"\n"));
+  EXPECT_THAT(wildcard.err,
+              HasSubstr("; there is \"deep.test\", \"shop.example\"\n"));
   const ProgramRun table = RunMeshctl(
       {"table", "-c", Testdata("policies.yaml"), "--cluster", "rign"});
   EXPECT_EQ(table.exit_code, 1);

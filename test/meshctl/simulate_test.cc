@@ -177,15 +177,18 @@ TEST(Simulate, ListsClustersThatWeightsCouldReach) {
 }
 
 TEST(Simulate, ListsClustersThatFractionsCouldReach) {
-  const rapidjson::Document answer =
-      SimulateIn("fractions.yaml", "shop.example", {"--requests", "0"});
-  EXPECT_THAT(Keys(answer), Not(IsEmpty()));
-  std::vector<std::string> addresses;
-  for (const auto& [address, requests] : Requests(answer, "hosts", "address")) {
-    addresses.push_back(address);
+  for (const char* authority : {"shop.example", "deep.test"}) {
+    const rapidjson::Document answer =
+        SimulateIn("fractions.yaml", authority, {"--requests", "0"});
+    EXPECT_THAT(Keys(answer), Not(IsEmpty()));
+    std::vector<std::string> addresses;
+    for (const auto& host : Requests(answer, "hosts", "address")) {
+      addresses.push_back(host.first);
+    }
+    EXPECT_THAT(addresses, ElementsAre("10.0.0.1:80", "10.0.0.2:80",
+                                       "10.0.0.3:80", "10.0.0.4:80"))
+        << authority;
   }
-  EXPECT_THAT(addresses, ElementsAre("10.0.0.1:80", "10.0.0.2:80",
-                                     "10.0.0.3:80", "10.0.0.4:80"));
 }
 
 TEST(Simulate, EjectsAsSoonAsFailuresAreEnough) {
