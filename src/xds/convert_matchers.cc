@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
+#include "model/regex.h"
 #include "xds/convert_values.h"
 
 namespace meshlib::xds {
@@ -16,14 +17,6 @@ namespace route = envoy::config::route::v3;
 
 constexpr int kDefaultMaxProgramSize = 100;  // Envoy's
 constexpr size_t kMaxRegexBytes = 64 * 1024;
-
-re2::RE2::Options QuietOptions() {
-  re2::RE2::Options options(re2::RE2::Quiet);
-  options.set_log_errors(false);
-  // As Envoy's: bytes, not characters.
-  options.set_encoding(re2::RE2::Options::EncodingLatin1);
-  return options;
-}
 
 void CheckProgramSize(const matcher::RegexMatcher& in, int size,
                       const RouteContext& context) {
@@ -73,7 +66,7 @@ void CheckRegex(const matcher::RegexMatcher& in, const RouteContext& context) {
                               " bytes long, want at most ", kMaxRegexBytes));
     return;
   }
-  const re2::RE2 regex(in.regex(), QuietOptions());
+  const re2::RE2 regex(in.regex(), model::RegexOptions());
   if (!regex.ok()) {
     context.errors.ErrorAt("regex",
                            absl::StrCat(Quoted(in.regex()), ": ",
@@ -242,7 +235,7 @@ model::RegexRewrite ConvertRegexRewrite(
     CheckRegex(in.pattern(), context);
   }
   if (context.errors.error_count() == errors_before) {
-    const re2::RE2 regex(in.pattern().regex(), QuietOptions());
+    const re2::RE2 regex(in.pattern().regex(), model::RegexOptions());
     std::string why;
     if (regex.ok() && !regex.CheckRewriteString(in.substitution(), &why)) {
       context.errors.ErrorAt("substitution",

@@ -32,7 +32,6 @@ std::string SystemError(int error) {
   return std::error_code(error, std::generic_category()).message();
 }
 
-// Reads an open file up to its end; explains why not.
 // How long a pipe may keep us waiting for its next bytes.
 constexpr int kPipeWaitMs = 10'000;
 
@@ -47,6 +46,7 @@ std::string WaitForData(int fd) {
   }
 }
 
+// Reads an open file up to its end; explains why not.
 std::string ReadAll(int fd, char* data, size_t capacity, size_t& size) {
   size = 0;
   while (true) {
