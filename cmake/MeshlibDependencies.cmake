@@ -7,6 +7,18 @@ find_package(RE2 REQUIRED)
 find_package(xxHash REQUIRED)
 find_package(RapidJSON REQUIRED)
 
+# One TLS library; the code uses what both have.
+if(MESHLIB_TLS STREQUAL "openssl")
+  find_package(OpenSSL 3.0 REQUIRED)
+  set(MESHLIB_TLS_LIBRARIES OpenSSL::SSL OpenSSL::Crypto)
+elseif(MESHLIB_TLS STREQUAL "boringssl")
+  find_package(BoringSSL REQUIRED)
+  set(MESHLIB_TLS_LIBRARIES BoringSSL::SSL BoringSSL::Crypto)
+else()
+  message(FATAL_ERROR "MESHLIB_TLS is \"${MESHLIB_TLS}\", want openssl or "
+                      "boringssl")
+endif()
+
 if(NOT TARGET yaml-cpp::yaml-cpp)
   add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
 endif()

@@ -29,6 +29,7 @@ write_basic_package_version_file(
 install(FILES
   ${PROJECT_BINARY_DIR}/meshlibConfig.cmake
   ${PROJECT_BINARY_DIR}/meshlibConfigVersion.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/FindBoringSSL.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindRE2.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindxxHash.cmake
   DESTINATION ${meshlib_cmake_dir})
@@ -50,6 +51,12 @@ function(meshlib_pkg_config_requires output)
       list(APPEND requires re2)
     elseif(library STREQUAL "xxHash::xxhash")
       list(APPEND requires libxxhash)
+    elseif(library STREQUAL "OpenSSL::SSL")
+      list(APPEND requires libssl)
+    elseif(library STREQUAL "OpenSSL::Crypto")
+      list(APPEND requires libcrypto)
+    elseif(library MATCHES "^BoringSSL::")
+      # No pkg-config file of its own: by path, below.
     elseif(NOT library STREQUAL "Threads::Threads")
       message(FATAL_ERROR "meshlib_core links ${library}, for which "
                           "MeshlibInstall.cmake has no pkg-config name")
@@ -60,6 +67,12 @@ function(meshlib_pkg_config_requires output)
 endfunction()
 
 meshlib_pkg_config_requires(MESHLIB_PC_REQUIRES)
+set(MESHLIB_PC_LIBS "")
+if(MESHLIB_TLS STREQUAL "boringssl")
+  cmake_path(GET BoringSSL_SSL_LIBRARY PARENT_PATH folder)
+  set(MESHLIB_PC_LIBS " ${BoringSSL_SSL_LIBRARY} ${BoringSSL_CRYPTO_LIBRARY}")
+  string(APPEND MESHLIB_PC_LIBS " -Wl,-rpath,${folder}")
+endif()
 foreach(folder LIBDIR INCLUDEDIR)
   if(IS_ABSOLUTE "${CMAKE_INSTALL_${folder}}")
     set(MESHLIB_PC_${folder} "${CMAKE_INSTALL_${folder}}")

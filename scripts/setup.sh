@@ -12,12 +12,13 @@ set -euo pipefail
 packages=(
   cmake ninja-build ccache g++ pkg-config python3
   libabsl-dev libprotobuf-dev protobuf-compiler libyaml-cpp-dev libre2-dev
-  libxxhash-dev rapidjson-dev libcli11-dev
+  libxxhash-dev rapidjson-dev libcli11-dev libssl-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 ci_packages=(
   clang-16 clang-tidy-16 clang-format-16 libclang-rt-16-dev
   git python3-yaml python3-venv util-linux
+  android-libboringssl-dev
 )
 
 case "${1:-}" in
