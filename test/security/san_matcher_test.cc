@@ -29,6 +29,7 @@ TEST(DnsNameMatches, TakesAWildcardForOneWholeLabel) {
            {"echo.shop", "echo.shop", true},
            {"Echo.Shop", "eCHO.sHOP", true},
            {"echo.shop", "echo.shop.evil", false},
+           {"x.shop.global", "echo.shop.global", false},
            {"*.shop.global", "echo.shop.global", true},
            {"*.shop.global", "ECHO.Shop.Global", true},
            {"*.shop.global", "a.echo.shop.global", false},
