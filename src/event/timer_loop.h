@@ -4,13 +4,11 @@
 #include <semaphore.h>
 
 #include <atomic>
-#include <cstdint>
-#include <map>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "base/mutex.h"
+#include "event/agenda.h"
 #include "event/loop.h"
 #include "meshlib/clock.h"
 
@@ -25,12 +23,16 @@ class TimerLoop final : public Loop {
   ~TimerLoop() override;
 
   void Post(Task task) override;
-  TimerId RunAt(absl::Time when, Task task) override;
-  bool Cancel(TimerId timer) override;
+  TimerId RunAt(absl::Time when, Task task) override {
+    return agenda_.RunAt(when, std::move(task));
+  }
+  bool Cancel(TimerId timer) override { return agenda_.Cancel(timer); }
   // At most 64 signals.
-  Signal AddSignal(Task task) override;
+  Signal AddSignal(Task task) override {
+    return agenda_.AddSignal(std::move(task));
+  }
   void Raise(Signal signal) override;
-  absl::Time Now() override { return clock_->Now(); }
+  absl::Time Now() override { return agenda_.Now(); }
 
   // Runs what is due, tasks before timers, and gives the time of the next
   // timer. Thread-safe; not from the loop itself.
@@ -38,10 +40,7 @@ class TimerLoop final : public Loop {
 
   // Whether RunPending() would have a task to run; timers aside. Thread-safe,
   // two loads.
-  bool HasTasks() const {
-    return has_tasks_.load(std::memory_order_acquire) ||
-           raised_.load(std::memory_order_acquire) != 0;
-  }
+  bool HasTasks() const { return agenda_.HasTasks(); }
 
   // Starts the thread. Only with a clock that runs with real time: waits are
   // real waits.
@@ -55,38 +54,21 @@ class TimerLoop final : public Loop {
   // for the work that is under way. Not from the loop itself.
   template <typename F>
   auto RunNow(F&& task) {
-    base::MutexLock lock(running_);
+    base::MutexLock lock(agenda_.running());
     return std::forward<F>(task)();
   }
 
  private:
   void Run();
   void Wake();
-  bool RunTasks();
-  bool RunSignals();
   void SleepUntil(absl::Time when);
 
-  Clock* const clock_;
+  Agenda agenda_;
   // What the thread sleeps on: posted once for each change of `woken_` to
   // true. A semaphore, since posting it takes no lock.
   sem_t wake_;
   std::atomic<bool> woken_{false};
-  std::atomic<uint64_t> raised_{0};  // a bit for each signal
-
-  base::Mutex mutex_;
-  std::vector<Task> tasks_ MESHLIB_GUARDED_BY(mutex_);
-  std::atomic<bool> has_tasks_{false};
-  bool stopping_ MESHLIB_GUARDED_BY(mutex_) = false;
   std::thread thread_;
-
-  // Held while work of the loop runs, so that it is one thing at a time
-  // whichever thread does it.
-  base::Mutex running_;
-  // On the loop only.
-  std::vector<Task> signals_;
-  std::map<std::pair<absl::Time, TimerId>, Task> timers_;
-  std::map<TimerId, absl::Time> timer_times_;
-  TimerId next_timer_ = 1;
 };
 
 }  // namespace meshlib::event
