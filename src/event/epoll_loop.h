@@ -1,0 +1,127 @@
+#ifndef MESHLIB_EVENT_EPOLL_LOOP_H_
+#define MESHLIB_EVENT_EPOLL_LOOP_H_
+
+#include <sys/epoll.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "event/agenda.h"
+#include "event/io_loop.h"
+#include "meshlib/clock.h"
+
+namespace meshlib::event {
+
+// A loop on epoll(7). It is driven in one of three ways:
+//   its own thread   Start() and Stop();
+//   a host's loop    watch PollDescriptor() for reading, call RunReady() when
+//                    it is readable and at the time that RunReady() gave;
+//   a caller         RunOnce(), which waits.
+// Timers are run to the millisecond, never early. It installs no signal
+// handlers.
+class EpollLoop final : public IoLoop {
+ public:
+  // `clock` is borrowed. Fails where the process has no descriptors left.
+  static absl::StatusOr<std::unique_ptr<EpollLoop>> Create(Clock* clock);
+  ~EpollLoop() override;
+
+  void Post(Task task) override;
+  TimerId RunAt(absl::Time when, Task task) override {
+    return agenda_.RunAt(when, std::move(task));
+  }
+  bool Cancel(TimerId timer) override { return agenda_.Cancel(timer); }
+  // At most 64 signals.
+  Signal AddSignal(Task task) override {
+    return agenda_.AddSignal(std::move(task));
+  }
+  void Raise(Signal signal) override;
+  absl::Time Now() override { return agenda_.Now(); }
+
+  absl::StatusOr<WatchId> WatchFd(int fd, Interest interest,
+                                  WatchCallback callback) override;
+  bool SetInterest(WatchId watch, Interest interest) override;
+  bool Unwatch(WatchId watch) override;
+
+  // Readable when RunReady() has something to do, timers aside. Borrowed, for
+  // as long as the loop lives; for poll(2), select(2) or another epoll.
+  int PollDescriptor() const { return epoll_; }
+  // Runs what is ready and due, never waits, and gives the time at which to
+  // call again even if nothing became readable: the next timer, or
+  // InfinitePast() if there is more to do at once. Not from the loop itself.
+  absl::Time RunReady();
+  // The same, but first waits until something is ready, a timer is due or
+  // `longest` is over. The waits are real waits.
+  absl::Time RunOnce(absl::Duration longest);
+
+  // Starts the thread. Only with a clock that runs with real time.
+  absl::Status Start();
+  // Ends the thread after the work that it is at; drops tasks that were not
+  // run. Thread-safe, not from the loop itself.
+  void Stop();
+
+  // Runs `task` now, on the calling thread, between the loop's own work, as
+  // if the loop had run it. Not from the loop itself.
+  template <typename F>
+  auto RunNow(F&& task) {
+    base::MutexLock lock(agenda_.running());
+    const WakeForTimer wake{this, agenda_.NextTimer()};
+    return std::forward<F>(task)();
+  }
+
+ private:
+  struct Watch {
+    int fd;
+    Interest interest;
+    bool added = false;  // known to epoll
+    std::shared_ptr<WatchCallback> callback;
+  };
+  // So that the loop's thread does not sleep over a timer that it did not
+  // know of when it began to wait.
+  struct WakeForTimer {
+    ~WakeForTimer() {
+      if (loop->agenda_.NextTimer() < before) loop->Wake();
+    }
+    EpollLoop* loop;
+    absl::Time before;
+  };
+  struct Batch {
+    static constexpr int kMost = 128;
+    epoll_event events[kMost];
+    int size = 0;
+  };
+
+  EpollLoop(Clock* clock, int epoll, int wake)
+      : agenda_(clock), epoll_(epoll), wake_(wake) {}
+
+  void Run();
+  void Wake();
+  void Wait(absl::Duration longest, Batch* batch);
+  absl::Time RunBatch(const Batch& batch);
+  void Dispatch(const epoll_event& event);
+  bool Apply(WatchId id, Watch* watch) MESHLIB_REQUIRES(watches_mutex_);
+
+  Agenda agenda_;
+  const int epoll_;
+  const int wake_;  // an eventfd
+  // False only while the loop may be waiting: who makes it true writes to
+  // `wake_`, so that work asked for by the loop's own work costs no call.
+  std::atomic<bool> woken_{false};
+  std::thread thread_;
+
+  base::Mutex watches_mutex_;
+  absl::flat_hash_map<WatchId, Watch> watches_
+      MESHLIB_GUARDED_BY(watches_mutex_);
+  // Whose a descriptor is now.
+  absl::flat_hash_map<int, WatchId> owners_ MESHLIB_GUARDED_BY(watches_mutex_);
+  WatchId next_watch_ MESHLIB_GUARDED_BY(watches_mutex_) = 1;
+};
+
+}  // namespace meshlib::event
+
+#endif  // MESHLIB_EVENT_EPOLL_LOOP_H_
