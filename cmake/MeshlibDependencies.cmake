@@ -5,6 +5,7 @@ find_package(Protobuf REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(RE2 REQUIRED)
 find_package(xxHash REQUIRED)
+find_package(nghttp2 REQUIRED)
 find_package(RapidJSON REQUIRED)
 
 # One TLS library; the code uses what both have.

@@ -32,6 +32,7 @@ install(FILES
   ${PROJECT_SOURCE_DIR}/cmake/FindBoringSSL.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindRE2.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindxxHash.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/Findnghttp2.cmake
   DESTINATION ${meshlib_cmake_dir})
 
 # The library is static, so all that it links against is what its users link
@@ -57,6 +58,8 @@ function(meshlib_pkg_config_requires output)
       list(APPEND requires libcrypto)
     elseif(library MATCHES "^BoringSSL::")
       # No pkg-config file of its own: by path, below.
+    elseif(library STREQUAL "nghttp2::nghttp2")
+      list(APPEND requires libnghttp2)
     elseif(NOT library STREQUAL "Threads::Threads")
       message(FATAL_ERROR "meshlib_core links ${library}, for which "
                           "MeshlibInstall.cmake has no pkg-config name")

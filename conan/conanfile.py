@@ -55,6 +55,7 @@ class MeshlibConan(ConanFile):
         self.requires("re2/20220601")
         self.requires("xxhash/0.8.1")
         self.requires("openssl/[>=3.0 <4]")
+        self.requires("libnghttp2/1.61.0")
         self.requires("rapidjson/cci.20220822", visible=False)
         if self.options.tools:
             self.requires("cli11/2.1.2", visible=False)
