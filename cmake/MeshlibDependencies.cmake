@@ -7,6 +7,7 @@ find_package(RE2 REQUIRED)
 find_package(xxHash REQUIRED)
 find_package(nghttp2 REQUIRED)
 find_package(RapidJSON REQUIRED)
+find_package(Boost 1.74 REQUIRED)  # its headers
 
 # One TLS library; the code uses what both have.
 if(MESHLIB_TLS STREQUAL "openssl")

@@ -57,6 +57,8 @@ class MeshlibConan(ConanFile):
         self.requires("openssl/[>=3.0 <4]")
         self.requires("libnghttp2/1.61.0")
         self.requires("rapidjson/cci.20220822", visible=False)
+        self.requires("boost/1.81.0", visible=False,
+                      options={"header_only": True})
         if self.options.tools:
             self.requires("cli11/2.1.2", visible=False)
 
