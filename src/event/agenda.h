@@ -41,6 +41,23 @@ class Agenda {
   // gives InfinitePast() if there may be more. While `running()` is held.
   absl::Time RunDue(int limit = kNoLimit);
 
+  // Runs `task` now, on the calling thread, as a piece of the loop's work.
+  // Calls `wake` in the end if the loop's thread would sleep over a timer that
+  // it did not know of when it began to wait.
+  template <typename F, typename Wake>
+  auto RunNow(F&& task, const Wake& wake) {
+    base::MutexLock lock(running_);
+    struct WakeForTimer {
+      ~WakeForTimer() {
+        if (agenda->NextTimer() < before) wake();
+      }
+      const Agenda* agenda;
+      const Wake& wake;
+      absl::Time before;
+    } const at_end{this, wake, NextTimer()};
+    return std::forward<F>(task)();
+  }
+
   // Runs a piece of work. What it throws (memory ran out, say) costs that piece
   // and not the loop's thread with all others.
   template <typename F>

@@ -69,9 +69,7 @@ class EpollLoop final : public IoLoop {
   // if the loop had run it. Not from the loop itself.
   template <typename F>
   auto RunNow(F&& task) {
-    base::MutexLock lock(agenda_.running());
-    const WakeForTimer wake{this, agenda_.NextTimer()};
-    return std::forward<F>(task)();
+    return agenda_.RunNow(std::forward<F>(task), [this] { Wake(); });
   }
 
  private:
@@ -80,15 +78,6 @@ class EpollLoop final : public IoLoop {
     Interest interest;
     bool added = false;  // known to epoll
     std::shared_ptr<WatchCallback> callback;
-  };
-  // So that the loop's thread does not sleep over a timer that it did not
-  // know of when it began to wait.
-  struct WakeForTimer {
-    ~WakeForTimer() {
-      if (loop->agenda_.NextTimer() < before) loop->Wake();
-    }
-    EpollLoop* loop;
-    absl::Time before;
   };
   struct Batch {
     static constexpr int kMost = 128;

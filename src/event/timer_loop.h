@@ -54,8 +54,7 @@ class TimerLoop final : public Loop {
   // for the work that is under way. Not from the loop itself.
   template <typename F>
   auto RunNow(F&& task) {
-    base::MutexLock lock(agenda_.running());
-    return std::forward<F>(task)();
+    return agenda_.RunNow(std::forward<F>(task), [this] { Wake(); });
   }
 
  private:

@@ -111,6 +111,24 @@ TYPED_TEST(LoopTest, ItsThreadWakesForTasksAndSignalsOfOthers) {
   loop->Stop();
 }
 
+TYPED_TEST(LoopTest, ItsThreadDoesNotSleepOverATimerAskedForByRunNow) {
+  const auto loop = Make(static_cast<TypeParam*>(nullptr), SystemClock());
+  StartThread(*loop);
+  for (int i = 0; i < 20; ++i) {
+    // After this the thread sleeps without a timer, or soon does.
+    std::promise<void> idle;
+    loop->Post([&] { idle.set_value(); });
+    idle.get_future().wait();
+    std::promise<void> timer;
+    loop->RunNow([&] {
+      loop->RunAt(loop->Now() + absl::Milliseconds(1),
+                  [&] { timer.set_value(); });
+    });
+    timer.get_future().wait();
+  }
+  loop->Stop();
+}
+
 TYPED_TEST(LoopTest, LosesNoTaskOfManyThreads) {
   constexpr int kEach = 2000;
   const auto loop = Make(static_cast<TypeParam*>(nullptr), SystemClock());
