@@ -13,8 +13,8 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-all_stages=(style plain examples install asan tsan clang fuzz protogen conan
-            lab)
+all_stages=(style plain examples install asan tsan clang boringssl fuzz
+            protogen conan lab)
 describe() {
   case $1 in
     style) echo "layers, lengths, guards, formatting" ;;
@@ -24,6 +24,7 @@ describe() {
     asan) echo "all tests under ASan and UBSan" ;;
     tsan) echo "all tests under TSan, with the planted race" ;;
     clang) echo "Clang: warnings, thread safety, clang-tidy" ;;
+    boringssl) echo "what uses TLS, with BoringSSL in OpenSSL's place" ;;
     fuzz) echo "each libFuzzer target for a while" ;;
     protogen) echo "protos and ledger against the real descriptors" ;;
     conan) echo "the Conan recipe and its test package" ;;
@@ -33,12 +34,13 @@ describe() {
 }
 
 # run_tests FOLDER [COMMAND PREFIX...]: ctest, its own summary on our output.
+# `only` may hold a regular expression of the tests to run.
 run_tests() {
   local folder=$1 log status=0
   shift
   log="$root/$folder/ctest.log"
   "$@" ctest --test-dir "$root/$folder" -j"$jobs" --output-on-failure \
-    --no-tests=error > "$log" 2>&1 || status=$?
+    --no-tests=error -R "${only:-.}" > "$log" 2>&1 || status=$?
   if [ "$status" -ne 0 ]; then
     grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed |^ +Start ' "$log" |
       tail -n 300
@@ -122,6 +124,13 @@ stage_clang() {
   say "built by Clang without a warning"
   scripts/tidy.py build-clang --jobs "$jobs" \
     --seconds "${MESHLIB_TIDY_SECONDS:-300}"
+}
+
+stage_boringssl() {
+  configure boringssl build-boringssl
+  build build-boringssl meshlib_core meshlib_security_tests meshlib_net_tests
+  local only='^(security|net)\.'
+  run_tests build-boringssl
 }
 
 stage_fuzz() {
