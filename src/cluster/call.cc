@@ -8,6 +8,7 @@
 #include "resilience/circuit_breaker.h"
 #include "resilience/connect_backoff.h"
 #include "resilience/outlier_result.h"
+#include "routing/normalize.h"
 
 namespace meshlib::cluster {
 namespace {
@@ -65,6 +66,10 @@ void Call::Next(Engine& engine, uint32_t target, const Request& request,
   if (open_) Cancel(slot.stripe);
   const TargetBinding* binding =
       target < snapshot.targets.size() ? &snapshot.targets[target] : nullptr;
+  if (binding != nullptr && binding->normalization != nullptr) {
+    return NextNormalized(slot, *binding, snapshot, request, authority,
+                          attempt);
+  }
   if (!request.authority.empty() || binding == nullptr ||
       binding->routes == nullptr) {
     return Try(slot, binding, snapshot, request, attempt);
@@ -72,6 +77,22 @@ void Call::Next(Engine& engine, uint32_t target, const Request& request,
   Request named = request;
   named.authority = authority;
   Try(slot, binding, snapshot, named, attempt);
+}
+
+[[gnu::noinline]] void Call::NextNormalized(base::ThreadSlot& slot,
+                                            const TargetBinding& binding,
+                                            const Snapshot& snapshot,
+                                            const Request& request,
+                                            std::string_view authority,
+                                            Attempt& attempt) {
+  Request changed = request;
+  if (changed.authority.empty()) changed.authority = authority;
+  routing::NormalizedText text;
+  if (routing::NormalizeRequest(*binding.normalization, changed, text) !=
+      routing::Normalized::kRoutable) {
+    return attempt.Fail(PickFailure::kNotForwarded);
+  }
+  Try(slot, &binding, snapshot, changed, attempt);
 }
 
 [[gnu::always_inline]] inline void Call::Try(base::ThreadSlot& slot,

@@ -91,6 +91,9 @@ class Call {
     }
   };
 
+  void NextNormalized(base::ThreadSlot& slot, const TargetBinding& binding,
+                      const Snapshot& snapshot, const Request& request,
+                      std::string_view authority, Attempt& attempt);
   void Try(base::ThreadSlot& slot, const TargetBinding* binding,
            const Snapshot& snapshot, const Request& request, Attempt& attempt);
   PickFailure Route(const Scope& scope, const TargetBinding& binding,

@@ -157,6 +157,11 @@ void Engine::BindTarget(Target& target) {
   auto routes = BindRoutes(resolution->listener, resolution->routes);
   if (routes.ok()) {
     target.binding.routes = *routes;
+    if (resolution->normalization.active()) {
+      target.binding.normalization =
+          std::make_shared<const model::RequestNormalization>(
+              resolution->normalization);
+    }
   } else {
     target.status = routes.status();
   }

@@ -12,6 +12,7 @@
 #include "lb/weighted_round_robin/load_weight.h"
 #include "model/cluster.h"
 #include "resilience/connect_backoff.h"
+#include "routing/normalize.h"
 #include "routing/route_table.h"
 
 namespace meshlib::cluster {
@@ -158,7 +159,7 @@ void ExplainHosts(const ClusterVersion& cluster, const RuntimeCluster& runtime,
 }  // namespace
 
 Explanation ExplainRequest(Engine& engine, uint32_t target,
-                           const Request& request) {
+                           const Request& asked) {
   Explanation out;
   if (engine.shut_down()) {
     out.failure = Text(PickFailure::kShutdown);
@@ -175,6 +176,15 @@ Explanation ExplainRequest(Engine& engine, uint32_t target,
   ClusterId id = binding.cluster;
   const BoundRoute* bound = nullptr;
   base::Random random = slot.random;  // a copy: nothing is used up
+  Request request = asked;
+  routing::NormalizedText text;
+  if (binding.normalization != nullptr &&
+      routing::NormalizeRequest(*binding.normalization, request, text) !=
+          routing::Normalized::kRoutable) {
+    out.listener = binding.routes->listener();
+    out.failure = Text(PickFailure::kNotForwarded);
+    return out;
+  }
   if (binding.routes != nullptr) {
     const uint64_t drawn =
         request.random.has_value() ? *request.random : random.Next();

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "base/strings.h"
 #include "routing/domains.h"
+#include "routing/normalize.h"
 
 namespace meshlib::cluster {
 namespace {
@@ -56,14 +57,26 @@ std::vector<Candidate> Keep(const std::vector<Candidate>& from,
   return kept;
 }
 
+model::RequestNormalization NormalizationOf(const Candidate& candidate) {
+  model::RequestNormalization rules = candidate.http->normalization;
+  rules.listener_port = candidate.listener->port.value_or(0);
+  return rules;
+}
+
 bool KnowsHost(const Candidate& candidate, std::string_view host) {
+  routing::NormalizedText text;
   return candidate.routes != nullptr &&
-         routing::KnowsHost(*candidate.routes, host);
+         routing::KnowsHost(*candidate.routes,
+                            routing::NormalizeAuthority(
+                                NormalizationOf(candidate), host, text));
 }
 
 bool NamesHost(const Candidate& candidate, std::string_view host) {
+  routing::NormalizedText text;
   return candidate.routes != nullptr &&
-         routing::NamesHost(*candidate.routes, host);
+         routing::NamesHost(*candidate.routes,
+                            routing::NormalizeAuthority(
+                                NormalizationOf(candidate), host, text));
 }
 
 absl::StatusOr<Resolution> Take(const Candidate& candidate) {
@@ -71,6 +84,7 @@ absl::StatusOr<Resolution> Take(const Candidate& candidate) {
   resolution.listener = candidate.listener->name;
   resolution.http = candidate.http;
   resolution.routes = candidate.routes;
+  resolution.normalization = NormalizationOf(candidate);
   return resolution;
 }
 
@@ -175,6 +189,7 @@ absl::StatusOr<Resolution> ResolveAuthority(const model::Config& config,
     resolution.listener = listener->name;
     resolution.http = &*listener->api_listener;
     resolution.routes = RoutesOf(config, *listener->api_listener);
+    resolution.normalization = listener->api_listener->normalization;
     return resolution;
   }
   if (xds) {

@@ -16,6 +16,8 @@ struct Resolution {
   std::string listener;
   const model::HttpConnectionManager* http = nullptr;  // of the Config
   std::shared_ptr<const model::RouteConfig> routes;    // null: not there yet
+  // Of `http`, with the listener's port.
+  model::RequestNormalization normalization;
 };
 
 // Finds the meaning of an authority, in this order: "cluster:NAME"; an API

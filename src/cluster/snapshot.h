@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "cluster/cluster_version.h"
 #include "cluster/route_binding.h"
+#include "model/listener.h"
 
 namespace meshlib::cluster {
 
@@ -19,6 +20,8 @@ struct TargetBinding {
   ClusterId cluster = kNoCluster;
   // Of `cluster`, in the snapshot that holds this; null: not there.
   const ClusterVersion* version = nullptr;
+  // Before the routes look at a request; null: nothing to do.
+  std::shared_ptr<const model::RequestNormalization> normalization;
 };
 
 // The whole that a request reads. Immutable; published by Engine.

@@ -13,6 +13,27 @@
 
 namespace meshlib::model {
 
+// How a connection manager changes the authority and the path of a request
+// before it is routed.
+struct RequestNormalization {
+  // What to do with "%2F" and "%5C" in a path.
+  enum class EscapedSlashes : uint8_t { kKeep, kReject, kRedirect, kForward };
+
+  bool strip_any_host_port = false;
+  bool strip_matching_host_port = false;  // that of the listener
+  uint32_t listener_port = 0;             // 0: none
+  bool strip_trailing_host_dot = false;
+  bool normalize_path = false;
+  bool merge_slashes = false;
+  EscapedSlashes escaped_slashes = EscapedSlashes::kKeep;
+
+  bool active() const {
+    return strip_any_host_port || strip_matching_host_port ||
+           strip_trailing_host_dot || normalize_path || merge_slashes ||
+           escaped_slashes != EscapedSlashes::kKeep;
+  }
+};
+
 // An HTTP connection manager, as far as a client needs it.
 struct HttpConnectionManager {
   std::string stat_prefix;
@@ -22,6 +43,7 @@ struct HttpConnectionManager {
   std::optional<absl::Duration> max_stream_duration;
   std::optional<absl::Duration> stream_idle_timeout;
   std::vector<std::string> http_filters;  // names, in order
+  RequestNormalization normalization;
 };
 
 struct TcpProxy {

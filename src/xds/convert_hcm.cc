@@ -155,6 +155,32 @@ void CheckUpgrades(const hcm::HttpConnectionManager& in, FieldErrors& errors) {
   }
 }
 
+model::RequestNormalization ConvertNormalization(
+    const hcm::HttpConnectionManager& in) {
+  using Hcm = hcm::HttpConnectionManager;
+  using EscapedSlashes = model::RequestNormalization::EscapedSlashes;
+  model::RequestNormalization out;
+  out.strip_any_host_port = in.strip_any_host_port();
+  out.strip_matching_host_port = in.strip_matching_host_port();
+  out.strip_trailing_host_dot = in.strip_trailing_host_dot();
+  out.normalize_path = in.normalize_path().value();
+  out.merge_slashes = in.merge_slashes();
+  switch (in.path_with_escaped_slashes_action()) {
+    case Hcm::REJECT_REQUEST:
+      out.escaped_slashes = EscapedSlashes::kReject;
+      break;
+    case Hcm::UNESCAPE_AND_REDIRECT:
+      out.escaped_slashes = EscapedSlashes::kRedirect;
+      break;
+    case Hcm::UNESCAPE_AND_FORWARD:
+      out.escaped_slashes = EscapedSlashes::kForward;
+      break;
+    default:  // the default of Envoy's runtime is to keep them
+      break;
+  }
+  return out;
+}
+
 }  // namespace
 
 model::HttpConnectionManager ConvertHttpConnectionManager(
@@ -166,6 +192,7 @@ model::HttpConnectionManager ConvertHttpConnectionManager(
   ConvertFilters(in.http_filters(), "http_filters", errors, &out.http_filters);
   ConvertTimes(in, errors, out);
   CheckUpgrades(in, errors);
+  out.normalization = ConvertNormalization(in);
   if (in.strip_matching_host_port() && in.strip_any_host_port()) {
     errors.ErrorAt("strip_any_host_port",
                    "cannot be combined with strip_matching_host_port");
