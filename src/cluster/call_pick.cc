@@ -102,10 +102,8 @@ void Call::AvoidBackoff(const Draws& draws, const ClusterVersion& cluster,
   const bool degraded = found.health == model::HostHealth::kDegraded;
   lb::PriorityLoadOverride only;
   only.SendAllTo(found.priority, degraded);
-  if (found.priority != choice.priority || degraded) {
-    context.loads = &only;
-    context.attempt = 0;
-  }
+  context.loads = &only;
+  context.attempt = 0;
   choice.host = found.host;
   choice.priority = found.priority;
   for (uint32_t i = 0; i < kBackoffPicks; ++i, ++context.attempt) {
