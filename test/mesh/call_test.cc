@@ -256,5 +256,39 @@ TEST_F(CallTest, AClusterThatCameAgainDoesNotRetryForTheOneThatLeft) {
   EXPECT_TRUE(target.Report(pick.token, Outcome::Http(503)).retry);
 }
 
+TEST_F(CallTest, RoutesByTheNormalizedAuthorityAndPath) {
+  config_->clusters.push_back(MakeCluster("a", 1));
+  model::Route route = MakeRetryRoute("a", model::kRetryOn5xx, 1);
+  route.match.path.value = "/shop/";
+  const auto listener = MakeListener({route});
+  model::HttpConnectionManager& http = *listener->filter_chains[0].http;
+  auto routes = std::make_shared<model::RouteConfig>(*http.route_config);
+  routes->virtual_hosts[0].domains = {"some.host"};
+  http.route_config = routes;
+  http.normalization.strip_matching_host_port = true;  // 80
+  http.normalization.strip_trailing_host_dot = true;
+  http.normalization.normalize_path = true;
+  http.normalization.escaped_slashes =
+      model::RequestNormalization::EscapedSlashes::kReject;
+  config_->listeners.push_back(listener);
+  Start();
+  const Target target = Resolve("some.host.:80");
+  Request request;
+  request.path = "/x/../%73hop/y";
+  PickResult pick = target.Pick(request);
+  EXPECT_EQ(pick.address, "10.0.0.1:80") << pick.status();
+  // So it is for the next attempt, and for who asks why.
+  ASSERT_TRUE(target.Report(pick.token, Outcome::Http(503)).retry);
+  EXPECT_TRUE(target.Pick(request, std::move(pick.token)).ok());
+  EXPECT_EQ(target.Explain(request).pick, "10.0.0.1:80");
+  request.authority = "some.host:81";
+  EXPECT_EQ(target.Pick(request).failure, PickFailure::kNoRoute);
+  EXPECT_FALSE(target.Explain(request).pick.has_value());
+  request.authority = "some.host";
+  request.path = "/shop%2fy";
+  EXPECT_EQ(target.Pick(request).failure, PickFailure::kNotForwarded);
+  EXPECT_FALSE(target.Explain(request).pick.has_value());
+}
+
 }  // namespace
 }  // namespace meshlib
