@@ -55,11 +55,18 @@ bool IsUnsupportedType(const Cluster::CustomClusterType& in) {
          std::end(kTypes);
 }
 
+void WarnOfType(std::string_view name, FieldErrors& errors) {
+  errors.Warning(absl::StrCat("cluster type ", Quoted(name),
+                              " is not supported yet; the cluster has no "
+                              "hosts"));
+}
+
 // cluster_type: its typed_config decides, else its name.
 Type ConvertCustomType(const Cluster::CustomClusterType& in,
                        FieldErrors& errors, model::Cluster& out) {
   ScopedField scope(errors, "cluster_type");
   if (HoldsA<AggregateConfig>(in.typed_config())) {
+    WarnOfType(in.name(), errors);
     ScopedField config_scope(errors, "typed_config");
     AggregateConfig config;
     if (UnpackInto(in.typed_config(), config, errors)) {
@@ -75,14 +82,15 @@ Type ConvertCustomType(const Cluster::CustomClusterType& in,
                                                      : Type::kStrictDns;
   }
   if (IsUnsupportedType(in)) {
-    errors.Warning(absl::StrCat("cluster type ", Quoted(in.name()),
-                                " is not supported yet; the cluster has no "
-                                "hosts"));
+    WarnOfType(in.name(), errors);
     // Balances by itself, as these types do.
     return Type::kAggregate;
   }
   const std::optional<Type> type = TypeByName(in.name());
-  if (type && (*type != Type::kAggregate)) return *type;
+  if (type && *type != Type::kAggregate) {
+    if (*type == Type::kOriginalDst) WarnOfType(in.name(), errors);
+    return *type;
+  }
   if (type) {
     errors.ErrorAt("typed_config", "is required, with at least one cluster");
     return *type;
@@ -103,8 +111,11 @@ Type ConvertType(const Cluster& in, FieldErrors& errors, model::Cluster& out) {
       return Type::kLogicalDns;
     case Cluster::EDS:
       return Type::kEds;
-    case Cluster::ORIGINAL_DST:
+    case Cluster::ORIGINAL_DST: {
+      ScopedField scope(errors, "type");
+      WarnOfType("ORIGINAL_DST", errors);
       return Type::kOriginalDst;
+    }
     default:
       return Type::kStatic;
   }

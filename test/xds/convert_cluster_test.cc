@@ -401,5 +401,17 @@ TEST(ConvertCluster, TellsANumberThatIsNoneOnce) {
   EXPECT_EQ(found.find("error"), found.rfind("error")) << found;
 }
 
+TEST(ConvertCluster, TypesWithoutHostsYetAreWarnedOf) {
+  for (const std::string& type :
+       {std::string("type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED"),
+        std::string(
+            "lb_policy: CLUSTER_PROVIDED, cluster_type: {name: all, "
+            "typed_config: {'@type': type.googleapis.com/envoy.extensions"
+            ".clusters.aggregate.v3.ClusterConfig, clusters: [b]}}")}) {
+    EXPECT_THAT(ProblemsOf(ClusterYaml(type)), HasSubstr("not supported yet"))
+        << type;
+  }
+}
+
 }  // namespace
 }  // namespace meshlib::xds
