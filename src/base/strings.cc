@@ -1,6 +1,7 @@
 #include "base/strings.h"
 
 #include <algorithm>
+#include <system_error>
 
 namespace meshlib::base {
 
@@ -21,6 +22,10 @@ std::string Excerpt(std::string_view text, size_t limit) {
   }
   if (shown < text.size()) out += "...";
   return out;
+}
+
+std::string SystemError(int error) {
+  return std::error_code(error, std::generic_category()).message();
 }
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {

@@ -23,6 +23,9 @@ inline std::string_view ToStd(absl::string_view text) {
 // is safe.
 std::string Excerpt(std::string_view text, size_t limit = 80);
 
+// The text of an errno. Thread-safe, unlike strerror().
+std::string SystemError(int error);
+
 // ASCII only, as header names and domain names compare.
 inline char LowerAscii(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

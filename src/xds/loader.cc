@@ -1,4 +1,4 @@
-#include "xds/loader.h"
+#include "base/strings.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -15,6 +15,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/strings.h"
 #include "xds/json_reader.h"
 #include "xds/loader_documents.h"
 #include "xds/loader_text.h"
@@ -28,10 +29,6 @@ namespace fs = std::filesystem;
 constexpr int kMaxFolderDepth = 32;
 constexpr size_t kMaxFiles = 100000;
 
-std::string SystemError(int error) {
-  return std::error_code(error, std::generic_category()).message();
-}
-
 // How long a pipe may keep us waiting for its next bytes.
 constexpr int kPipeWaitMs = 10'000;
 
@@ -41,7 +38,7 @@ std::string WaitForData(int fd) {
   while (true) {
     const int ready = poll(&wanted, 1, kPipeWaitMs);
     if (ready < 0 && errno == EINTR) continue;
-    if (ready < 0) return SystemError(errno);
+    if (ready < 0) return base::SystemError(errno);
     return ready > 0 ? "" : "is a pipe that nothing came from in 10 s";
   }
 }
@@ -54,7 +51,7 @@ std::string ReadAll(int fd, char* data, size_t capacity, size_t& size) {
     if (!problem.empty()) return problem;
     const ssize_t n = read(fd, data + size, capacity - size);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (n < 0) return SystemError(errno);
+    if (n < 0) return base::SystemError(errno);
     if (n == 0) return {};
     size += static_cast<size_t>(n);
     if (size == capacity) return "has grown while it was read";
@@ -73,12 +70,12 @@ OpenedFile OpenFile(const std::string& path) {
   // Non-blocking, since to open a pipe waits for who writes to it.
   file.fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file.fd < 0) {
-    file.problem = errno == ENOENT ? "no such file" : SystemError(errno);
+    file.problem = errno == ENOENT ? "no such file" : base::SystemError(errno);
     return file;
   }
   struct stat info;
   if (fstat(file.fd, &info) != 0) {
-    file.problem = SystemError(errno);
+    file.problem = base::SystemError(errno);
   } else if (S_ISDIR(info.st_mode)) {
     file.problem = "is a directory";
   } else if (S_ISFIFO(info.st_mode)) {

@@ -1,0 +1,66 @@
+#ifndef MESHLIB_NET_SOCKET_STREAM_H_
+#define MESHLIB_NET_SOCKET_STREAM_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "event/io_loop.h"
+#include "event/stream.h"
+#include "net/socket_address.h"
+
+namespace meshlib::net {
+
+// A connected socket, or one that is being connected.
+class SocketStream final : public event::Stream {
+ public:
+  // A connection that was accepted; takes the descriptor.
+  SocketStream(event::IoLoop* loop, int fd);
+  // A connection to come. `handler` is told how it went, later.
+  SocketStream(event::IoLoop* loop, std::string_view address,
+               absl::Duration timeout, event::StreamHandler* handler);
+  ~SocketStream() override;
+
+  event::IoResult Read(absl::Span<char> into) override;
+  event::IoResult Write(absl::Span<const std::string_view> pieces) override;
+  void WantRead(bool want) override;
+  void WantWrite(bool want) override;
+  void CloseWrite() override;
+  void Reset() override;
+  int Descriptor() const override { return fd_; }
+  absl::Status error() const override { return error_; }
+  void SetHandler(event::StreamHandler* handler) override {
+    handler_ = handler;
+  }
+  std::string LocalAddress() const override;
+  std::string PeerAddress() const override;
+
+ private:
+  absl::Status Open(std::string_view address);
+  void Watch();
+  void ApplyInterest();
+  void OnReady(event::Interest ready);
+  void OnConnected();
+  // Tells the handler soon, from the loop.
+  void FinishLater(absl::Status status);
+  void Finish(absl::Status status);
+  event::IoResult Failed(std::string_view what);
+  void Close();
+
+  event::IoLoop* const loop_;
+  event::StreamHandler* handler_ = nullptr;
+  int fd_ = -1;
+  bool connecting_ = false;
+  event::Interest wanted_;
+  std::optional<event::IoLoop::WatchId> watch_;
+  std::optional<event::Loop::TimerId> timer_;  // of the connect
+  absl::Status error_;
+  // Set while a handler runs: it may destroy the stream.
+  bool* gone_ = nullptr;
+};
+
+}  // namespace meshlib::net
+
+#endif  // MESHLIB_NET_SOCKET_STREAM_H_

@@ -1,0 +1,267 @@
+#include "net/socket_network.h"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "event/epoll_loop.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "meshlib/testing/fake_clock.h"
+#include "net/socket_address.h"
+
+namespace meshlib::net {
+namespace {
+
+using event::IoResult;
+using ::testing::HasSubstr;
+
+// One end: reads all that comes, and writes what it is given.
+class End final : public event::StreamHandler {
+ public:
+  void Take(std::unique_ptr<event::Stream> stream) {
+    stream_ = std::move(stream);
+    stream_->SetHandler(this);
+  }
+  void OnConnect(absl::Status status) override {
+    ++connects;
+    connected = std::move(status);
+    if (on_connect) on_connect();
+  }
+  void OnReadable() override {
+    static char buffer[100'000];
+    const IoResult result = stream_->Read(absl::MakeSpan(buffer));
+    received.append(buffer, result.bytes);
+    if (result.code == IoResult::Code::kEnded ||
+        result.code == IoResult::Code::kFailed) {
+      ended = true;
+      stream_->WantRead(false);
+    }
+    if (on_readable) on_readable();
+  }
+  void OnWritable() override {
+    while (!unsent.empty()) {
+      const std::string_view piece = unsent;
+      const IoResult result = stream_->Write({&piece, 1});
+      if (result.code != IoResult::Code::kDone) {
+        ++blocked;
+        return;
+      }
+      unsent.erase(0, result.bytes);
+    }
+    stream_->WantWrite(false);
+  }
+  void Send(std::string text) {
+    unsent = std::move(text);
+    stream_->WantWrite(true);
+  }
+  void Drop() { stream_.reset(); }
+  event::Stream& stream() { return *stream_; }
+
+  std::function<void()> on_connect;
+  std::function<void()> on_readable;
+  absl::Status connected = absl::UnknownError("not yet");
+  std::string received;
+  std::string unsent;
+  int connects = 0;
+  int blocked = 0;
+  bool ended = false;
+
+ private:
+  std::unique_ptr<event::Stream> stream_;
+};
+
+class SocketNetworkTest : public ::testing::Test {
+ protected:
+  // Runs the loop until something holds; false if it does not within seconds.
+  bool Until(const std::function<bool()>& done) {
+    for (int i = 0; i < 2000 && !done(); ++i) {
+      loop_->RunOnce(absl::Milliseconds(10));
+    }
+    return done();
+  }
+  void Listen(std::string_view address) {
+    auto listener = network_.Listen(address, [this](auto stream) {
+      server_.Take(std::move(stream));
+      ++accepted_;
+    });
+    ASSERT_TRUE(listener.ok()) << listener.status();
+    listener_ = *std::move(listener);
+  }
+  void Connect(absl::Duration timeout = absl::InfiniteDuration()) {
+    client_.Take(network_.Connect(listener_->Address(), timeout, &client_));
+  }
+  void ConnectBoth(std::string_view address) {
+    Listen(address);
+    Connect();
+    EXPECT_EQ(client_.connects, 0);  // never from within
+    ASSERT_TRUE(Until([&] { return accepted_ > 0 && client_.connects > 0; }));
+    ASSERT_TRUE(client_.connected.ok()) << client_.connected;
+    server_.stream().WantRead(true);
+    client_.stream().WantRead(true);
+  }
+
+  testing::FakeClock clock_;
+  std::unique_ptr<event::EpollLoop> loop_ =
+      event::EpollLoop::Create(&clock_).value();
+  SocketNetwork network_{loop_.get()};
+  std::unique_ptr<event::Listener> listener_;
+  End client_;
+  End server_;
+  int accepted_ = 0;
+};
+
+TEST_F(SocketNetworkTest, CarriesBytesBothWaysOverEveryFamily) {
+  const std::string path =
+      ::testing::TempDir() + "/s" + std::to_string(getpid()) + ".sock";
+  for (const std::string& address :
+       {std::string("127.0.0.1:0"), std::string("[::1]:0"), "unix:" + path,
+        "unix:@meshlib-test-" + std::to_string(getpid())}) {
+    SCOPED_TRACE(address);
+    ConnectBoth(address);
+    if (HasFatalFailure()) return;
+    client_.Send("question");
+    ASSERT_TRUE(Until([&] { return server_.received == "question"; }));
+    server_.Send("answer");
+    ASSERT_TRUE(Until([&] { return client_.received == "answer"; }));
+    EXPECT_EQ(client_.stream().PeerAddress(), listener_->Address());
+    EXPECT_EQ(server_.stream().LocalAddress(), listener_->Address());
+    client_.stream().CloseWrite();
+    ASSERT_TRUE(Until([&] { return server_.ended; }));
+    EXPECT_TRUE(server_.stream().error().ok());
+    client_.Drop();
+    server_.Drop();
+    listener_.reset();
+    client_ = End();
+    server_ = End();
+    accepted_ = 0;
+  }
+  EXPECT_NE(access(path.c_str(), F_OK), 0);
+}
+
+TEST_F(SocketNetworkTest, GoesOnWhereAFullSocketStopped) {
+  ConnectBoth("127.0.0.1:0");
+  std::string much(20'000'000, 'x');
+  much[12'345'678] = 'y';
+  client_.Send(much);
+  ASSERT_TRUE(Until([&] { return client_.blocked > 0; }));
+  ASSERT_TRUE(Until([&] { return server_.received.size() == much.size(); }));
+  EXPECT_TRUE(server_.received == much);
+}
+
+TEST_F(SocketNetworkTest, SaysWhyAConnectFailed) {
+  Listen("127.0.0.1:0");
+  const std::string gone = listener_->Address();
+  listener_.reset();
+  client_.Take(network_.Connect(gone, absl::Seconds(1), &client_));
+  EXPECT_EQ(client_.connects, 0);
+  ASSERT_TRUE(Until([&] { return client_.connects > 0; }));
+  EXPECT_EQ(client_.connected.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(client_.connected.message()), HasSubstr("refused"));
+  char buffer[1];
+  EXPECT_EQ(client_.stream().Read(absl::MakeSpan(buffer)).code,
+            IoResult::Code::kFailed);
+  client_.Take(network_.Connect("nowhere:80", absl::Seconds(1), &client_));
+  EXPECT_EQ(client_.connects, 1);
+  ASSERT_TRUE(Until([&] { return client_.connects > 1; }));
+  EXPECT_EQ(client_.connected.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_FALSE(network_.Listen("nowhere:80", [](auto) {}).ok());
+}
+
+TEST_F(SocketNetworkTest, GivesUpAConnectInTime) {
+  // A listener whose queue is full does not answer.
+  const int full = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  SocketAddress address = *SocketAddress::Parse("127.0.0.1:0");
+  ASSERT_EQ(bind(full, address.get(), address.size), 0);
+  ASSERT_EQ(listen(full, 0), 0);
+  ASSERT_EQ(getsockname(full, address.get(), &address.size), 0);
+  std::vector<std::unique_ptr<End>> fillers;
+  for (int i = 0; i < 4; ++i) {
+    fillers.push_back(std::make_unique<End>());
+    fillers.back()->Take(network_.Connect(
+        address.ToString(), absl::InfiniteDuration(), fillers.back().get()));
+  }
+  client_.Take(
+      network_.Connect(address.ToString(), absl::Seconds(5), &client_));
+  for (int i = 0; i < 5; ++i) loop_->RunReady();
+  clock_.Advance(absl::Seconds(5) - absl::Milliseconds(1));
+  loop_->RunReady();
+  EXPECT_EQ(client_.connects, 0);
+  clock_.Advance(absl::Milliseconds(1));
+  loop_->RunReady();
+  EXPECT_EQ(client_.connects, 1);
+  EXPECT_EQ(client_.connected.code(), absl::StatusCode::kDeadlineExceeded);
+  close(full);
+}
+
+TEST_F(SocketNetworkTest, ResetsReachThePeer) {
+  ConnectBoth("127.0.0.1:0");
+  server_.stream().Reset();
+  ASSERT_TRUE(Until([&] { return client_.ended; }));
+  EXPECT_EQ(client_.stream().error().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(client_.stream().error().message()),
+              HasSubstr("reset"));
+}
+
+TEST_F(SocketNetworkTest, MayBeDestroyedByItsOwnHandler) {
+  ConnectBoth("127.0.0.1:0");
+  server_.on_readable = [&] { server_.Drop(); };
+  server_.stream().WantWrite(true);  // OnWritable would follow
+  client_.Send("x");
+  ASSERT_TRUE(Until([&] { return client_.ended; }));
+  End other;
+  other.on_connect = [&] { other.Drop(); };
+  other.Take(network_.Connect(listener_->Address(), absl::Seconds(1), &other));
+  ASSERT_TRUE(Until([&] { return other.connects > 0; }));
+  auto again = network_.Listen("127.0.0.1:0", [&](auto) { listener_.reset(); });
+  ASSERT_TRUE(again.ok());
+  listener_ = *std::move(again);
+  Connect();
+  ASSERT_TRUE(Until([&] { return listener_ == nullptr; }));
+}
+
+TEST_F(SocketNetworkTest, AcceptsAgainWhenThereAreDescriptorsAgain) {
+  Listen("127.0.0.1:0");
+  Connect();
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const int next = dup(0);
+  close(next);
+  const rlimit none = {static_cast<rlim_t>(next), limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  for (int i = 0; i < 5; ++i) loop_->RunOnce(absl::Milliseconds(1));
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(accepted_, 0);
+  loop_->RunReady();
+  EXPECT_EQ(accepted_, 0);  // it waits
+  clock_.Advance(absl::Milliseconds(100));
+  EXPECT_TRUE(Until([&] { return accepted_ == 1; }));
+}
+
+TEST(SocketAddress, ReadsWhatItWrites) {
+  for (const char* text : {"127.0.0.1:80", "0.0.0.0:0", "[::1]:65535",
+                           "[2001:db8::1]:443", "unix:/tmp/a", "unix:@a b"}) {
+    const auto address = SocketAddress::Parse(text);
+    ASSERT_TRUE(address.ok()) << text;
+    EXPECT_EQ(address->ToString(), text);
+  }
+  for (const std::string& text :
+       {std::string(""), std::string("127.0.0.1"), std::string("127.0.0.1:"),
+        std::string("127.0.0.1:65536"), std::string("127.0.0.1:-1"),
+        std::string("::1:80"), std::string("[::1:80"), std::string("[]:80"),
+        std::string("host:80"), std::string("unix:"),
+        "unix:/" + std::string(108, 'a'), std::string("unix:/a\0b", 9)}) {
+    EXPECT_EQ(SocketAddress::Parse(text).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << text;
+  }
+}
+
+}  // namespace
+}  // namespace meshlib::net
