@@ -94,6 +94,10 @@ class MESHLIB_EXPORT Mesh {
   // calling thread (one at a time), and gives the time of the next one
   // (absl::InfiniteFuture() if none).
   absl::Time RunPending();
+  // For a host's own loop (poll, epoll): call RunPending() when this descriptor
+  // is readable, and at the time that it gave. Borrowed; valid until the mesh
+  // is destroyed.
+  int PollDescriptor() const;
 
   // Ends the control thread. Picks fail with kShutdown from now on; open
   // tokens may still be reported. May be called twice.

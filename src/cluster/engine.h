@@ -18,7 +18,7 @@
 #include "base/thread_slots.h"
 #include "cluster/runtime_cluster.h"
 #include "cluster/snapshot.h"
-#include "event/timer_loop.h"
+#include "event/loop.h"
 #include "lb/balancer.h"
 #include "meshlib/clock.h"
 #include "meshlib/mesh.h"
@@ -28,8 +28,8 @@
 namespace meshlib::cluster {
 
 struct EngineOptions {
-  Clock* clock = nullptr;            // borrowed
-  event::TimerLoop* loop = nullptr;  // borrowed; control work runs here
+  Clock* clock = nullptr;       // borrowed
+  event::Loop* loop = nullptr;  // borrowed; control work runs here
   uint64_t seed = 0;
   uint32_t exclusive_stripes = 8;
   bool nearest_first = false;
@@ -40,7 +40,7 @@ struct EngineOptions {
 // The part of a mesh that decides: it turns configurations into snapshots,
 // publishes them, and keeps what outlives them.
 //
-// Control side: Apply(), Bind(), ... on the loop (TimerLoop::RunNow), one at
+// Control side: Apply(), Bind(), ... on the loop (EpollLoop::RunNow), one at
 // a time. Request side: snapshot() inside a ReadSection of slots(), from any
 // thread.
 class Engine {

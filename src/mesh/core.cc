@@ -29,7 +29,7 @@ uint32_t StripesOf(const MeshOptions& options) {
 
 // Takes `log` out of the options.
 cluster::EngineOptions EngineOptionsOf(MeshOptions& options,
-                                       event::TimerLoop* loop) {
+                                       event::Loop* loop) {
   cluster::EngineOptions engine;
   engine.clock = options.clock;
   engine.loop = loop;
@@ -49,24 +49,27 @@ MeshOptions WithDefaults(MeshOptions options) {
 
 }  // namespace
 
-Core::Core(MeshOptions options)
-    : options_(WithDefaults(std::move(options))),
-      loop_(options_.clock),
-      engine_(EngineOptionsOf(options_, &loop_)) {}
+Core::Core(MeshOptions options, std::unique_ptr<event::EpollLoop> loop)
+    : options_(std::move(options)),
+      loop_(std::move(loop)),
+      engine_(EngineOptionsOf(options_, loop_.get())) {}
 
 Core::~Core() { Shutdown(); }
 
 absl::StatusOr<std::shared_ptr<Core>> Core::Create(
     std::shared_ptr<const model::Config> config, MeshOptions options) {
-  std::shared_ptr<Core> core(new Core(std::move(options)));
-  const absl::Status status = core->Apply(std::move(config));
+  options = WithDefaults(std::move(options));
+  auto loop = event::EpollLoop::Create(options.clock);
+  if (!loop.ok()) return loop.status();
+  std::shared_ptr<Core> core(new Core(std::move(options), *std::move(loop)));
+  absl::Status status = core->Apply(std::move(config));
+  if (status.ok() && core->options_.own_thread) status = core->loop_->Start();
   if (!status.ok()) return status;
-  if (core->options_.own_thread) core->loop_.Start();
   return core;
 }
 
 absl::Status Core::Apply(std::shared_ptr<const model::Config> config) {
-  return loop_.RunNow([&] { return engine_.Apply(std::move(config)); });
+  return loop_->RunNow([&] { return engine_.Apply(std::move(config)); });
 }
 
 absl::Status Core::Load(const std::string* text) {
@@ -76,25 +79,33 @@ absl::Status Core::Load(const std::string* text) {
 }
 
 absl::StatusOr<uint32_t> Core::Bind(std::string_view authority) {
-  return loop_.RunNow([&] { return engine_.Bind(authority); });
+  return loop_->RunNow([&] { return engine_.Bind(authority); });
 }
 
 void Core::Unbind(uint32_t target) {
-  loop_.RunNow([&] { engine_.Unbind(target); });
+  loop_->RunNow([&] { engine_.Unbind(target); });
 }
 
 absl::Status Core::TargetStatus(uint32_t target) {
-  return loop_.RunNow([&] { return engine_.TargetStatus(target); });
+  return loop_->RunNow([&] { return engine_.TargetStatus(target); });
 }
 
 std::shared_ptr<const lb::Balancer> Core::BalancerOf(std::string_view cluster) {
-  const auto version = loop_.RunNow([&] { return engine_.Find(cluster); });
+  const auto version = loop_->RunNow([&] { return engine_.Find(cluster); });
   return version == nullptr ? nullptr : version->shared_balancer();
+}
+
+absl::Time Core::RunPending() {
+  absl::Time next;
+  do {
+    next = loop_->RunReady();
+  } while (next == absl::InfinitePast());
+  return next;
 }
 
 void Core::Shutdown() {
   engine_.Shutdown();
-  loop_.Stop();
+  loop_->Stop();
 }
 
 }  // namespace meshlib::mesh

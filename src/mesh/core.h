@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cluster/engine.h"
-#include "event/timer_loop.h"
+#include "event/epoll_loop.h"
 #include "lb/balancer.h"
 #include "meshlib/mesh.h"
 #include "model/config.h"
@@ -29,7 +29,7 @@ class Core {
   Core& operator=(const Core&) = delete;
 
   cluster::Engine& engine() { return engine_; }
-  event::TimerLoop& loop() { return loop_; }
+  event::EpollLoop& loop() { return *loop_; }
 
   absl::Status Apply(std::shared_ptr<const model::Config> config);
   // Reads options.config_path, or `text` if it is not null.
@@ -38,7 +38,7 @@ class Core {
   absl::StatusOr<uint32_t> Bind(std::string_view authority);
   void Unbind(uint32_t target);
   absl::Status TargetStatus(uint32_t target);
-  absl::Time RunPending() { return loop_.RunPending(); }
+  absl::Time RunPending();
   void Shutdown();
 
   // The balancer of a cluster's latest version; null if there is no such
@@ -46,10 +46,10 @@ class Core {
   std::shared_ptr<const lb::Balancer> BalancerOf(std::string_view cluster);
 
  private:
-  explicit Core(MeshOptions options);
+  Core(MeshOptions options, std::unique_ptr<event::EpollLoop> loop);
 
   MeshOptions options_;
-  event::TimerLoop loop_;
+  const std::unique_ptr<event::EpollLoop> loop_;
   cluster::Engine engine_;
 };
 

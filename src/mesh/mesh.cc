@@ -60,6 +60,8 @@ absl::Status Mesh::ReloadText(std::string_view text) {
 
 absl::Time Mesh::RunPending() { return core_->RunPending(); }
 
+int Mesh::PollDescriptor() const { return core_->loop().PollDescriptor(); }
+
 void Mesh::Shutdown() { core_->Shutdown(); }
 
 }  // namespace meshlib

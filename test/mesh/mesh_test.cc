@@ -1,5 +1,7 @@
 #include "meshlib/mesh.h"
 
+#include <poll.h>
+
 #include <map>
 #include <set>
 #include <string>
@@ -163,6 +165,31 @@ TEST_F(MeshTest, EjectsAHostAfterConsecutiveErrorsAndTakesItBack) {
   clock_.Advance(absl::Seconds(45));
   mesh_->RunPending();
   EXPECT_EQ(run(400)["10.0.0.2:80"], 3) << "it came back and failed again";
+}
+
+TEST_F(MeshTest, PollDescriptorIsReadableWhenControlWorkWaits) {
+  auto cluster = MakeCluster("a", 4);
+  cluster->outlier_detection.emplace();
+  cluster->outlier_detection->consecutive_5xx = 1;
+  cluster->outlier_detection->max_ejection_percent = 50;
+  config_->clusters.push_back(cluster);
+  Start();
+  const Target target = Resolve("cluster:a");
+  const auto readable = [&] {
+    pollfd entry = {mesh_->PollDescriptor(), POLLIN, 0};
+    return poll(&entry, 1, 0) == 1;
+  };
+  mesh_->RunPending();
+  EXPECT_FALSE(readable());
+  PickResult pick = target.Pick();
+  target.Report(pick.token, Outcome::Http(500));
+  EXPECT_TRUE(readable());
+  mesh_->RunPending();
+  EXPECT_FALSE(readable());
+  const Explanation why = target.Explain({});
+  EXPECT_EQ(std::count_if(why.hosts.begin(), why.hosts.end(),
+                          [](const auto& h) { return h.ejected; }),
+            1);
 }
 
 TEST_F(MeshTest, PassesOverAHostWhoseConnectFailed) {
