@@ -27,29 +27,42 @@ class StreamHandler {
   virtual ~StreamHandler() = default;
   // Once for each Connect(), never from within it. InvalidArgument (no
   // address), Unavailable (refused, unreachable, reset), DeadlineExceeded
-  // (timeout), ResourceExhausted (no descriptor left).
+  // (timeout), ResourceExhausted (no descriptor left), Unauthenticated (TLS:
+  // the peer's certificate is refused).
   virtual void OnConnect(absl::Status status) = 0;
   // For as long as wanted and ready; may come once without reason.
   virtual void OnReadable() = 0;
+  // The same. What Write() took before is with the system by then.
   virtual void OnWritable() = 0;
 };
 
 // One end of a connection. Made, reset and destroyed on the loop (destroying
-// closes). All else from any thread, if calls on one stream do not overlap: a
-// blocking caller does WantRead(false), polls {Descriptor(), wake descriptor},
-// reads its own answer, and does WantRead(true) only if others wait for the
-// loop.
+// closes). All else from any thread, in two halves:
+//   reading   Read, WantRead
+//   writing   Write, WantWrite, CloseWrite
+// One thread may be in the one half while another is in the other; calls in one
+// half do not overlap, and nothing overlaps SetHandler, Reset and the
+// destructor. error() and Descriptor() are for both halves.
+//
+// A blocking caller does WantRead(false), reads until kBlocked (a stream may
+// hold bytes that poll(2) does not know of, until then), polls {Descriptor(),
+// wake descriptor}, reads its own answer, and does WantRead(true) only if
+// others wait for the loop.
 class Stream {
  public:
   virtual ~Stream() = default;
+  // Done with at least one byte, unless `into` is empty.
   virtual IoResult Read(absl::Span<char> into) = 0;
+  // Takes as many bytes as it says, perhaps fewer than given. Some may wait in
+  // a buffer of the stream's own, which the loop sends on; they are lost if the
+  // stream is destroyed before OnWritable().
   virtual IoResult Write(absl::Span<const std::string_view> pieces) = 0;
   virtual void WantRead(bool want) = 0;  // neither at first
   virtual void WantWrite(bool want) = 0;
-  virtual void CloseWrite() = 0;       // the peer reads an end
-  virtual void Reset() = 0;            // the peer's next call fails
-  virtual int Descriptor() const = 0;  // -1: drive the loop instead
-  virtual absl::Status error() const = 0;
+  virtual void CloseWrite() = 0;           // the peer reads an end
+  virtual void Reset() = 0;                // the peer's next call fails
+  virtual int Descriptor() const = 0;      // -1: drive the loop instead
+  virtual absl::Status error() const = 0;  // the first of either half
   virtual void SetHandler(StreamHandler* handler) = 0;  // borrowed
   virtual std::string LocalAddress() const = 0;
   virtual std::string PeerAddress() const = 0;

@@ -46,10 +46,10 @@ SocketStream::SocketStream(event::IoLoop* loop, std::string_view address,
                            absl::Duration timeout,
                            event::StreamHandler* handler)
     : loop_(loop), handler_(handler), connecting_(true) {
-  error_ = Open(address);
-  if (error_.ok()) Watch();
-  if (!error_.ok()) {
-    FinishLater(error_);
+  SetError(Open(address));
+  if (!failed_) Watch();
+  if (failed_) {
+    FinishLater(error());
     return;
   }
   // Also a connection that stands at once is seen as writable by the loop.
@@ -87,8 +87,25 @@ void SocketStream::Watch() {
   if (watch.ok()) {
     watch_ = *watch;
   } else {
-    error_ = watch.status();
+    SetError(watch.status());
   }
+}
+
+absl::Status SocketStream::error() const {
+  const base::MutexLock lock(mutex_);
+  return error_;
+}
+
+void SocketStream::SetError(absl::Status status) {
+  if (status.ok()) return;
+  const base::MutexLock lock(mutex_);
+  if (error_.ok()) error_ = std::move(status);
+  failed_.store(true, std::memory_order_release);
+}
+
+event::Interest SocketStream::wanted() const {
+  const base::MutexLock lock(mutex_);
+  return wanted_;
 }
 
 void SocketStream::ApplyInterest() {
@@ -98,12 +115,14 @@ void SocketStream::ApplyInterest() {
 }
 
 void SocketStream::WantRead(bool want) {
+  const base::MutexLock lock(mutex_);
   if (wanted_.read == want) return;
   wanted_.read = want;
   ApplyInterest();
 }
 
 void SocketStream::WantWrite(bool want) {
+  const base::MutexLock lock(mutex_);
   if (wanted_.write == want) return;
   wanted_.write = want;
   ApplyInterest();
@@ -112,14 +131,16 @@ void SocketStream::WantWrite(bool want) {
 void SocketStream::OnReady(event::Interest ready) {
   if (connecting_) return OnConnected();
   bool gone = false;
-  bool* const outer = std::exchange(gone_, &gone);
-  if (ready.read && wanted_.read && handler_ != nullptr) {
+  gone_ = &gone;
+  if (ready.read && wanted().read && handler_ != nullptr) {
     handler_->OnReadable();
+    if (gone) return;
   }
-  if (!gone && ready.write && wanted_.write && handler_ != nullptr) {
+  if (ready.write && wanted().write && handler_ != nullptr) {
     handler_->OnWritable();
+    if (gone) return;
   }
-  if (!gone) gone_ = outer;
+  gone_ = nullptr;
 }
 
 void SocketStream::OnConnected() {
@@ -139,8 +160,9 @@ void SocketStream::FinishLater(absl::Status status) {
 void SocketStream::Finish(absl::Status status) {
   if (timer_.has_value()) loop_->Cancel(*std::exchange(timer_, std::nullopt));
   connecting_ = false;
-  error_ = status;
+  SetError(status);
   if (status.ok()) {
+    const base::MutexLock lock(mutex_);
     ApplyInterest();
   } else {
     Close();
@@ -149,16 +171,21 @@ void SocketStream::Finish(absl::Status status) {
 }
 
 event::IoResult SocketStream::Failed(std::string_view what) {
-  error_ = SocketError(what, errno);
+  SetError(SocketError(what, errno));
   return {IoResult::Code::kFailed, 0};
 }
 
 event::IoResult SocketStream::Read(absl::Span<char> into) {
-  if (!error_.ok()) return {IoResult::Code::kFailed, 0};
+  if (fd_ < 0) return {IoResult::Code::kFailed, 0};
   while (true) {
     const ssize_t got = recv(fd_, into.data(), into.size(), 0);
     if (got > 0) return {IoResult::Code::kDone, static_cast<size_t>(got)};
-    if (got == 0) return {IoResult::Code::kEnded, 0};
+    if (got == 0) {
+      // After a write that failed, the system may call a reset an end.
+      return {failed_.load(std::memory_order_acquire) ? IoResult::Code::kFailed
+                                                      : IoResult::Code::kEnded,
+              0};
+    }
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return {IoResult::Code::kBlocked, 0};
     }
@@ -167,7 +194,9 @@ event::IoResult SocketStream::Read(absl::Span<char> into) {
 }
 
 event::IoResult SocketStream::Write(absl::Span<const std::string_view> pieces) {
-  if (!error_.ok()) return {IoResult::Code::kFailed, 0};
+  if (failed_.load(std::memory_order_acquire)) {
+    return {IoResult::Code::kFailed, 0};
+  }
   std::array<iovec, kMostPieces> vectors;
   const size_t count = std::min(pieces.size(), vectors.size());
   for (size_t i = 0; i < count; ++i) {
@@ -196,7 +225,7 @@ void SocketStream::Reset() {
   const linger now{1, 0};
   setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
   Close();
-  error_ = absl::CancelledError("reset by this side");
+  SetError(absl::CancelledError("reset by this side"));
 }
 
 std::string SocketStream::LocalAddress() const {

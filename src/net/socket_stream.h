@@ -1,12 +1,14 @@
 #ifndef MESHLIB_NET_SOCKET_STREAM_H_
 #define MESHLIB_NET_SOCKET_STREAM_H_
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "base/mutex.h"
 #include "event/io_loop.h"
 #include "event/stream.h"
 #include "net/socket_address.h"
@@ -30,7 +32,7 @@ class SocketStream final : public event::Stream {
   void CloseWrite() override;
   void Reset() override;
   int Descriptor() const override { return fd_; }
-  absl::Status error() const override { return error_; }
+  absl::Status error() const override;
   void SetHandler(event::StreamHandler* handler) override {
     handler_ = handler;
   }
@@ -40,23 +42,30 @@ class SocketStream final : public event::Stream {
  private:
   absl::Status Open(std::string_view address);
   void Watch();
-  void ApplyInterest();
+  // Wants the whole of `wanted_` of the loop, once connected.
+  void ApplyInterest() MESHLIB_REQUIRES(mutex_);
+  event::Interest wanted() const;
   void OnReady(event::Interest ready);
   void OnConnected();
   // Tells the handler soon, from the loop.
   void FinishLater(absl::Status status);
   void Finish(absl::Status status);
   event::IoResult Failed(std::string_view what);
+  // Keeps the first.
+  void SetError(absl::Status status);
   void Close();
 
   event::IoLoop* const loop_;
   event::StreamHandler* handler_ = nullptr;
   int fd_ = -1;
-  bool connecting_ = false;
-  event::Interest wanted_;
+  std::atomic<bool> connecting_{false};
   std::optional<event::IoLoop::WatchId> watch_;
   std::optional<event::Loop::TimerId> timer_;  // of the connect
-  absl::Status error_;
+  // What both halves touch.
+  mutable base::Mutex mutex_;
+  event::Interest wanted_ MESHLIB_GUARDED_BY(mutex_);
+  absl::Status error_ MESHLIB_GUARDED_BY(mutex_);
+  std::atomic<bool> failed_{false};  // whether there is an error_
   // Set while a handler runs: it may destroy the stream.
   bool* gone_ = nullptr;
 };

@@ -10,11 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "event/epoll_loop.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "meshlib/testing/fake_clock.h"
 #include "net/socket_address.h"
+#include "test/net/stream_end.h"
 
 namespace meshlib::net {
 namespace {
@@ -22,69 +21,12 @@ namespace {
 using event::IoResult;
 using ::testing::HasSubstr;
 
-// One end: reads all that comes, and writes what it is given.
-class End final : public event::StreamHandler {
- public:
-  void Take(std::unique_ptr<event::Stream> stream) {
-    stream_ = std::move(stream);
-    stream_->SetHandler(this);
-  }
-  void OnConnect(absl::Status status) override {
-    ++connects;
-    connected = std::move(status);
-    if (on_connect) on_connect();
-  }
-  void OnReadable() override {
-    static char buffer[100'000];
-    const IoResult result = stream_->Read(absl::MakeSpan(buffer));
-    received.append(buffer, result.bytes);
-    if (result.code == IoResult::Code::kEnded ||
-        result.code == IoResult::Code::kFailed) {
-      ended = true;
-      stream_->WantRead(false);
-    }
-    if (on_readable) on_readable();
-  }
-  void OnWritable() override {
-    while (!unsent.empty()) {
-      const std::string_view piece = unsent;
-      const IoResult result = stream_->Write({&piece, 1});
-      if (result.code != IoResult::Code::kDone) {
-        ++blocked;
-        return;
-      }
-      unsent.erase(0, result.bytes);
-    }
-    stream_->WantWrite(false);
-  }
-  void Send(std::string text) {
-    unsent = std::move(text);
-    stream_->WantWrite(true);
-  }
-  void Drop() { stream_.reset(); }
-  event::Stream& stream() { return *stream_; }
-
-  std::function<void()> on_connect;
-  std::function<void()> on_readable;
-  absl::Status connected = absl::UnknownError("not yet");
-  std::string received;
-  std::string unsent;
-  int connects = 0;
-  int blocked = 0;
-  bool ended = false;
-
- private:
-  std::unique_ptr<event::Stream> stream_;
-};
+using End = StreamEnd;
 
 class SocketNetworkTest : public ::testing::Test {
  protected:
-  // Runs the loop until something holds; false if it does not within seconds.
   bool Until(const std::function<bool()>& done) {
-    for (int i = 0; i < 2000 && !done(); ++i) {
-      loop_->RunOnce(absl::Milliseconds(10));
-    }
-    return done();
+    return test_loop_.Until(done);
   }
   void Listen(std::string_view address) {
     auto listener = network_.Listen(address, [this](auto stream) {
@@ -107,10 +49,10 @@ class SocketNetworkTest : public ::testing::Test {
     client_.stream().WantRead(true);
   }
 
-  testing::FakeClock clock_;
-  std::unique_ptr<event::EpollLoop> loop_ =
-      event::EpollLoop::Create(&clock_).value();
-  SocketNetwork network_{loop_.get()};
+  TestLoop test_loop_;
+  testing::FakeClock& clock_ = test_loop_.clock;
+  event::EpollLoop* const loop_ = test_loop_.loop.get();
+  SocketNetwork network_{loop_};
   std::unique_ptr<event::Listener> listener_;
   End client_;
   End server_;
