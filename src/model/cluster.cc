@@ -115,6 +115,19 @@ bool operator==(const UpstreamTls& a, const UpstreamTls& b) {
          std::tie(b.sni, b.alpn, b.certificate_sds_name, b.validation_sds_name);
 }
 
+bool operator==(const UpstreamHttp& a, const UpstreamHttp& b) {
+  const auto all = [](const UpstreamHttp& h) {
+    return std::tie(h.protocol, h.idle_timeout, h.max_connection_duration,
+                    h.max_stream_duration, h.max_requests_per_connection,
+                    h.max_response_headers_kb, h.max_headers_count,
+                    h.hpack_table_size, h.max_concurrent_streams,
+                    h.initial_stream_window_size,
+                    h.initial_connection_window_size, h.keepalive_interval,
+                    h.keepalive_timeout);
+  };
+  return all(a) == all(b);
+}
+
 bool operator==(const Cluster& a, const Cluster& b) {
   const auto same = [](const auto& x, const auto& y) {
     return x == y || (x && y && *x == *y);
@@ -122,11 +135,11 @@ bool operator==(const Cluster& a, const Cluster& b) {
   return std::tie(a.name, a.type, a.eds_service_name, a.aggregate,
                   a.connect_timeout, a.lb, a.circuit_breakers,
                   a.outlier_detection, a.tls, a.expected_identities,
-                  a.per_connection_buffer_limit_bytes) ==
+                  a.per_connection_buffer_limit_bytes, a.http) ==
              std::tie(b.name, b.type, b.eds_service_name, b.aggregate,
                       b.connect_timeout, b.lb, b.circuit_breakers,
                       b.outlier_detection, b.tls, b.expected_identities,
-                      b.per_connection_buffer_limit_bytes) &&
+                      b.per_connection_buffer_limit_bytes, b.http) &&
          same(a.endpoints, b.endpoints) && same(a.metadata, b.metadata);
 }
 

@@ -202,6 +202,34 @@ struct UpstreamTls {
   friend bool operator==(const UpstreamTls& a, const UpstreamTls& b);
 };
 
+enum class UpstreamProtocol : uint8_t {
+  kHttp1,
+  kHttp2,
+  kAlpn,    // auto_config: what the TLS handshake agrees on
+  kCaller,  // use_downstream_protocol_config: HTTP/2 for gRPC, else HTTP/1.1
+};
+
+// HttpProtocolOptions of a cluster, and what older fields say of it.
+struct UpstreamHttp {
+  UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
+  std::optional<absl::Duration> idle_timeout;  // unset: an hour; 0: none
+  std::optional<absl::Duration> max_connection_duration;
+  std::optional<absl::Duration> max_stream_duration;
+  uint32_t max_requests_per_connection = 0;  // 0: any number
+  uint32_t max_response_headers_kb = 60;
+  uint32_t max_headers_count = 100;
+
+  // Of Http2ProtocolOptions; unset: ours.
+  std::optional<uint32_t> hpack_table_size;
+  std::optional<uint32_t> max_concurrent_streams;
+  std::optional<uint32_t> initial_stream_window_size;
+  std::optional<uint32_t> initial_connection_window_size;
+  std::optional<absl::Duration> keepalive_interval;
+  absl::Duration keepalive_timeout = absl::Seconds(20);
+
+  friend bool operator==(const UpstreamHttp& a, const UpstreamHttp& b);
+};
+
 // One cluster as configured. Immutable once it is shared.
 struct Cluster {
   std::string name;
@@ -221,6 +249,7 @@ struct Cluster {
   std::shared_ptr<const Endpoints> endpoints;
   std::shared_ptr<const Metadata> metadata;
   uint32_t per_connection_buffer_limit_bytes = 1024 * 1024;
+  UpstreamHttp http;
 
   friend bool operator==(const Cluster& a, const Cluster& b);
 };

@@ -16,6 +16,7 @@
 #include "meshlib/xds/envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "xds/convert_config_source.h"
 #include "xds/convert_endpoints.h"
+#include "xds/convert_http_options.h"
 #include "xds/convert_lb.h"
 #include "xds/convert_outlier.h"
 #include "xds/convert_transport.h"
@@ -445,6 +446,7 @@ std::shared_ptr<const model::Cluster> ConvertCluster(
   const std::optional<HttpProtocolOptions> http = HttpOptions(in, errors);
   const HttpProtocolOptions* const extension = http ? &*http : nullptr;
   CheckHttpOptions(in, extension, errors);
+  out->http = ConvertUpstreamHttp(in, extension, errors);
   CheckHealthChecks(in, UsesHttp2(in, extension), errors);
   CheckDns(in, errors);
   CheckOriginalDst(in, errors);
