@@ -6,6 +6,7 @@
 #include "absl/time/time.h"
 #include "cluster/cluster_version.h"
 #include "meshlib/pick.h"
+#include "meshlib/request.h"
 #include "model/host.h"
 #include "routing/compiled_route.h"
 
@@ -17,6 +18,8 @@ struct AttemptPlan {
   const model::Host* host = nullptr;
   const ClusterVersion* cluster = nullptr;
   const routing::CompiledRoute* route = nullptr;  // null: none
+  // The request as it was routed: with its authority, normalized.
+  const Request* request = nullptr;
   int weighted_index = -1;  // in weighted_clusters.clusters; -1: not weighted
   uint32_t number = 1;      // of the attempt
   absl::Duration timeout = absl::InfiniteDuration();  // of the whole request
@@ -31,6 +34,9 @@ class Attempt {
  public:
   virtual void Start(const AttemptPlan& plan) = 0;
   virtual void Fail(PickFailure reason) = 0;
+  // Before Fail(kNotForwarded), where a route was found: what answers.
+  virtual void NotForwarded(const routing::CompiledRoute& route,
+                            const Request& request) {}
 
  protected:
   ~Attempt() = default;

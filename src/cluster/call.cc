@@ -107,7 +107,7 @@ void Call::Next(Engine& engine, uint32_t target, const Request& request,
     failure = PickFailure::kNotReady;
   } else if (attempts_ == 0) {
     cluster = binding->version;
-    if (cluster == nullptr) failure = Route(scope, *binding, cluster);
+    if (cluster == nullptr) failure = Route(scope, *binding, cluster, attempt);
   } else {
     cluster = snapshot.cluster(cluster_id_);
     if (cluster == nullptr) failure = PickFailure::kUnknownCluster;
@@ -119,7 +119,7 @@ void Call::Next(Engine& engine, uint32_t target, const Request& request,
 }
 
 PickFailure Call::Route(const Scope& scope, const TargetBinding& binding,
-                        const ClusterVersion*& cluster) {
+                        const ClusterVersion*& cluster, Attempt& attempt) {
   if (binding.routes == nullptr) {
     return binding.cluster == kNoCluster ? PickFailure::kNotReady
                                          : PickFailure::kUnknownCluster;
@@ -130,7 +130,10 @@ PickFailure Call::Route(const Scope& scope, const TargetBinding& binding,
   const routing::RouteTable::Match match =
       binding.routes->table().Find(scope.request, random);
   if (match.route == nullptr) return PickFailure::kNoRoute;
-  if (match.route->action() == nullptr) return PickFailure::kNotForwarded;
+  if (match.route->action() == nullptr) {
+    attempt.NotForwarded(*match.route, scope.request);
+    return PickFailure::kNotForwarded;
+  }
   const BoundRoute& bound = binding.routes->bound(*match.route);
   const routing::ClusterChoice choice =
       match.route->ClusterFor(scope.request, random);
@@ -318,6 +321,7 @@ inline void Call::Forget(base::Stripe stripe) {
                                                   AttemptPlan& plan) {
   plan.host = &host;
   plan.cluster = &cluster;
+  plan.request = &scope.request;
   plan.weighted_index = weighted_index_;
   plan.number = attempts_;
   if (route_ == nullptr) return;

@@ -62,6 +62,10 @@ class Call {
   // The part of the requests that drop_overloads drops, 0 to 1.
   static double DropProbability(const ClusterVersion& cluster);
 
+  // Whether responses that are no errors may be retried too: such a response
+  // must not reach the caller before End() has said so.
+  bool judges_success() const { return retry_.judges_success; }
+
   bool open() const { return open_; }
   uint32_t attempts() const { return attempts_; }
 
@@ -97,7 +101,7 @@ class Call {
   void Try(base::ThreadSlot& slot, const TargetBinding* binding,
            const Snapshot& snapshot, const Request& request, Attempt& attempt);
   PickFailure Route(const Scope& scope, const TargetBinding& binding,
-                    const ClusterVersion*& cluster);
+                    const ClusterVersion*& cluster, Attempt& attempt);
   PickFailure Start(const Scope& scope, const ClusterVersion& cluster,
                     AttemptPlan& plan);
   static bool Dropped(const ClusterVersion& cluster, base::Random& random);

@@ -22,7 +22,7 @@ ClusterVersion::ClusterVersion(
     RuntimeCluster* runtime, std::shared_ptr<const model::Cluster> config,
     std::shared_ptr<const model::Endpoints> endpoints, lb::BalancerInput input,
     std::shared_ptr<const lb::Balancer> balancer, uint32_t stripes,
-    uint64_t seed)
+    uint64_t seed, std::shared_ptr<const ClusterAttachment> attachment)
     : runtime_(runtime),
       slots_(new std::atomic<lb::SlotState*>[stripes]),
       balancer_(std::move(balancer)),
@@ -40,7 +40,8 @@ ClusterVersion::ClusterVersion(
       endpoints_(std::move(endpoints)),
       input_(std::move(input)),
       stripes_(stripes),
-      seed_(seed) {
+      seed_(seed),
+      attachment_(std::move(attachment)) {
   for (uint32_t i = 0; i < stripes_; ++i) {
     slots_[i].store(nullptr, std::memory_order_relaxed);
   }

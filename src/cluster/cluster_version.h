@@ -16,6 +16,13 @@ namespace meshlib::cluster {
 
 class RuntimeCluster;
 
+// What somebody else made of a cluster's configuration, and keeps with it.
+// Immutable or thread-safe.
+class ClusterAttachment {
+ public:
+  virtual ~ClusterAttachment() = default;
+};
+
 // One cluster as a snapshot sees it. Immutable, but for the scheduling state
 // that each thread stripe keeps for itself.
 class ClusterVersion {
@@ -25,7 +32,8 @@ class ClusterVersion {
                  std::shared_ptr<const model::Endpoints> endpoints,
                  lb::BalancerInput input,
                  std::shared_ptr<const lb::Balancer> balancer, uint32_t stripes,
-                 uint64_t seed);
+                 uint64_t seed,
+                 std::shared_ptr<const ClusterAttachment> attachment);
   ~ClusterVersion();
   ClusterVersion(const ClusterVersion&) = delete;
   ClusterVersion& operator=(const ClusterVersion&) = delete;
@@ -40,6 +48,8 @@ class ClusterVersion {
     return balancer_;
   }
   bool has_hosts() const { return has_hosts_; }
+  // Null where ClusterContext::attach is.
+  const ClusterAttachment* attachment() const { return attachment_.get(); }
 
   // The rest of the public part is what every request asks.
 
@@ -93,6 +103,7 @@ class ClusterVersion {
   const lb::BalancerInput input_;
   const uint32_t stripes_;
   const uint64_t seed_;
+  const std::shared_ptr<const ClusterAttachment> attachment_;
 };
 
 }  // namespace meshlib::cluster

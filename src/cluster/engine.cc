@@ -45,6 +45,7 @@ Engine::Engine(EngineOptions options)
   context_.load_balancers = options_.load_balancers;
   context_.seed = options_.seed;
   context_.nearest_first = options_.nearest_first;
+  context_.attach = options_.attach;
   context_.attention = &attention_;
   context_.wake = [loop = options_.loop, signal = options_.loop->AddSignal(
                                              [this] { OnAttention(); })] {

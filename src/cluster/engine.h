@@ -35,6 +35,8 @@ struct EngineOptions {
   bool nearest_first = false;
   std::vector<std::shared_ptr<LoadBalancerFactory>> load_balancers;
   absl::AnyInvocable<void(LogLevel, std::string_view)> log;
+  // As in ClusterContext.
+  decltype(ClusterContext::attach) attach;
 };
 
 // The part of a mesh that decides: it turns configurations into snapshots,

@@ -37,9 +37,14 @@ absl::Status RuntimeCluster::Rebuild() {
       input, version_ == nullptr ? nullptr : &version_->balancer(),
       context_->load_balancers);
   if (!balancer.ok()) return balancer.status();
+  if (context_->attach != nullptr && attached_config_ != config_) {
+    attachment_ = context_->attach(config_, breakers_.shared_resources());
+    attached_config_ = config_;
+  }
   auto version = std::make_shared<const ClusterVersion>(
       this, config_, endpoints_, std::move(input), *std::move(balancer),
-      context_->slots->stripes(), base::XxHash64(name_, context_->seed));
+      context_->slots->stripes(), base::XxHash64(name_, context_->seed),
+      attachment_);
   if (version_ != nullptr) version->PrepareSlots(*version_);
   version_ = std::move(version);
   return absl::OkStatus();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,12 @@ struct ClusterContext {
   absl::Span<const std::shared_ptr<LoadBalancerFactory>> load_balancers;
   uint64_t seed = 0;
   bool nearest_first = false;
+  // Makes what goes with each configuration of a cluster; null: nothing. The
+  // breakers' resources outlive the cluster. On the control thread.
+  std::function<std::shared_ptr<const ClusterAttachment>(
+      const std::shared_ptr<const model::Cluster>& config,
+      const std::shared_ptr<resilience::SharedResources>& resources)>
+      attach;
   // The node's locality; null: not known. Control thread only.
   std::shared_ptr<const model::Locality> own_locality;
   // The clusters that want OnAttention() to be called on the control thread,
@@ -132,6 +139,9 @@ class RuntimeCluster {
   std::shared_ptr<const model::Endpoints> endpoints_;
   std::shared_ptr<const lb::LocalCluster> local_cluster_;
   std::shared_ptr<const ClusterVersion> version_;
+  // Of `attached_config_`.
+  std::shared_ptr<const ClusterAttachment> attachment_;
+  std::shared_ptr<const model::Cluster> attached_config_;
   ClusterHosts hosts_;
   std::optional<resilience::OutlierDetector> outlier_;
   // When load reports become weights; never, unless the policy wants them.

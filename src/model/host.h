@@ -2,6 +2,7 @@
 #define MESHLIB_MODEL_HOST_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -27,6 +28,12 @@ struct alignas(64) HostLoad {
   std::atomic<int64_t> last_report_ns{kNever};
 };
 
+// The connections to a host, whoever keeps them.
+class HostConnections {
+ public:
+  virtual ~HostConnections() = default;
+};
+
 // What changes about a host while requests use it. It lives on when an
 // update replaces the Host object (new metadata, say), so that outlier state
 // is kept. All fields that request threads touch are atomics: they and the
@@ -35,7 +42,10 @@ struct alignas(64) HostState {
   HostState() = default;
   HostState(const HostState&) = delete;
   HostState& operator=(const HostState&) = delete;
-  ~HostState() { delete load.load(std::memory_order_relaxed); }
+  ~HostState() {
+    delete load.load(std::memory_order_relaxed);
+    delete pool.load(std::memory_order_relaxed);
+  }
 
   // load_balancing_weight, as last configured. Written by the control thread.
   std::atomic<uint32_t> weight{1};
@@ -77,8 +87,12 @@ struct alignas(64) HostState {
     load.store(made, std::memory_order_release);
     return *made;
   }
+
+  // Behind what a pick reads. Null until somebody connects. Owned; stays once
+  // it is there: who makes it stores it with release, readers acquire.
+  alignas(64) std::atomic<HostConnections*> pool{nullptr};
 };
-static_assert(sizeof(HostState) == 64, "one cache line per host");
+static_assert(offsetof(HostState, pool) == 64, "a pick reads one cache line");
 
 // Where the counters of an index are in a table that grows by blocks, each
 // twice as long as the one before.

@@ -63,7 +63,9 @@ const char* AdmissionName(Admission admission) {
 }
 
 CircuitBreaker::CircuitBreaker(uint32_t stripes)
-    : stripes_(std::max(stripes, 1u)), cells_(new Cell[stripes_]) {}
+    : stripes_(std::max(stripes, 1u)),
+      cells_(new Cell[stripes_]),
+      shared_(std::make_shared<SharedResources>()) {}
 
 bool CircuitBreaker::TakeGranted(base::Stripe stripe, Count& count) {
   if (stripe.exclusive) {
@@ -178,17 +180,22 @@ void CircuitBreaker::Rebalance(model::RoutingPriority priority,
   Fit(Index(priority), max_requests);
 }
 
+bool SharedResources::TryAcquire(Resource resource,
+                                 model::RoutingPriority priority,
+                                 uint32_t max) {
+  return AddBelow(Count(resource, priority), max);
+}
+
 Admission CircuitBreaker::TryAcquire(Resource resource,
                                      model::RoutingPriority priority,
                                      uint32_t max) {
-  auto& count = shared_[Index(priority)][static_cast<size_t>(resource)];
-  return AddBelow(count, max) ? Admission::kAdmitted : RefusalOf(resource);
+  return shared_->TryAcquire(resource, priority, max) ? Admission::kAdmitted
+                                                      : RefusalOf(resource);
 }
 
 void CircuitBreaker::Release(Resource resource,
                              model::RoutingPriority priority) {
-  shared_[Index(priority)][static_cast<size_t>(resource)].fetch_sub(1,
-                                                                    kRelaxed);
+  shared_->Release(resource, priority);
 }
 
 uint64_t CircuitBreaker::RetryLimit(
@@ -202,9 +209,9 @@ uint64_t CircuitBreaker::RetryLimit(
 Admission CircuitBreaker::TryAcquireRetry(
     model::RoutingPriority priority,
     const model::CircuitBreakerThresholds& limits) {
-  auto& count =
-      shared_[Index(priority)][static_cast<size_t>(Resource::kRetries)];
-  if (AddBelow(count, RetryLimit(priority, limits))) {
+  const auto limit = static_cast<uint32_t>(
+      std::min<uint64_t>(RetryLimit(priority, limits), UINT32_MAX));
+  if (shared_->TryAcquire(Resource::kRetries, priority, limit)) {
     return Admission::kAdmitted;
   }
   return limits.retry_budget.has_value() ? Admission::kRetryBudget
@@ -222,7 +229,7 @@ uint64_t CircuitBreaker::ActiveRequests(model::RoutingPriority priority) const {
 
 uint64_t CircuitBreaker::Current(Resource resource,
                                  model::RoutingPriority priority) const {
-  return shared_[Index(priority)][static_cast<size_t>(resource)].load(kRelaxed);
+  return shared_->Current(resource, priority);
 }
 
 CircuitBreaker::Remaining CircuitBreaker::GetRemaining(

@@ -34,6 +34,36 @@ enum class Admission : uint8_t {
 };
 const char* AdmissionName(Admission admission);  // "max_requests"
 
+// Exact counts of the rare resources of one cluster, by routing priority.
+// Shared with what outlives the cluster: connections that are being closed.
+// Thread-safe.
+class SharedResources {
+ public:
+  // False: as many as `max` are in use already.
+  bool TryAcquire(Resource resource, model::RoutingPriority priority,
+                  uint32_t max);
+  // Whatever the limit is.
+  void Acquire(Resource resource, model::RoutingPriority priority) {
+    Count(resource, priority).fetch_add(1, std::memory_order_relaxed);
+  }
+  void Release(Resource resource, model::RoutingPriority priority) {
+    Count(resource, priority).fetch_sub(1, std::memory_order_relaxed);
+  }
+  uint32_t Current(Resource resource, model::RoutingPriority priority) const {
+    return counts_[static_cast<size_t>(priority)][static_cast<size_t>(resource)]
+        .load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<uint32_t>& Count(Resource resource,
+                               model::RoutingPriority priority) {
+    return counts_[static_cast<size_t>(priority)]
+                  [static_cast<size_t>(resource)];
+  }
+
+  std::array<std::array<std::atomic<uint32_t>, kResources>, 2> counts_{};
+};
+
 // The circuit breakers of one cluster (Envoy's Circuit breaking: `current <
 // max` admits), for both routing priorities. The limits come with each call,
 // so that a configuration may change them while requests run; the counts
@@ -86,6 +116,11 @@ class CircuitBreaker {
   Admission TryAcquire(Resource resource, model::RoutingPriority priority,
                        uint32_t max);
   void Release(Resource resource, model::RoutingPriority priority);
+
+  // What TryAcquire() counts in. Never null.
+  const std::shared_ptr<SharedResources>& shared_resources() const {
+    return shared_;
+  }
 
   // A retry, under the retry budget where there is one, else under
   // max_retries. It counts (Release(Resource::kRetries)) until the attempt
@@ -160,7 +195,7 @@ class CircuitBreaker {
   std::array<std::atomic<int64_t>, 2> limit_{kNoLimit, kNoLimit};
   // The sum of all grants, by priority; what Extend and Shrink agree on.
   alignas(64) std::array<std::atomic<int64_t>, 2> total_granted_{};
-  std::array<std::array<std::atomic<uint32_t>, kResources>, 2> shared_{};
+  const std::shared_ptr<SharedResources> shared_;
 };
 
 // Per-host max_connections, counted in the host itself; exact.

@@ -78,6 +78,7 @@ absl::StatusOr<std::unique_ptr<const CompiledRoute>> CompiledRoute::Compile(
   if (!status.ok()) return status;
   route->CompileInherited(runtime);
   route->rewrites_requests_ = route->RewritesRequests();
+  route->rewrites_responses_ = ChangesAny(route->response_headers_);
   return std::unique_ptr<const CompiledRoute>(std::move(route));
 }
 
@@ -164,14 +165,19 @@ void CompiledRoute::CompileInherited(const model::Runtime& runtime) {
   }
 }
 
-bool CompiledRoute::RewritesRequests() const {
-  if (action_ == nullptr) return false;
-  for (const HeaderRules* rules : request_headers_.order) {
+bool CompiledRoute::ChangesAny(const Levels& levels) {
+  for (const HeaderRules* rules : levels.order) {
     if (!rules->empty()) return true;
   }
-  for (const HeaderRules& rules : request_headers_.weighted) {
+  for (const HeaderRules& rules : levels.weighted) {
     if (!rules.empty()) return true;
   }
+  return false;
+}
+
+bool CompiledRoute::RewritesRequests() const {
+  if (action_ == nullptr) return false;
+  if (ChangesAny(request_headers_)) return true;
   if (const auto* weighted =
           std::get_if<model::WeightedClusters>(&action_->cluster)) {
     for (const model::WeightedCluster& cluster : weighted->clusters) {

@@ -102,6 +102,9 @@ class CompiledRoute {
   // Whether RewriteRequest would change anything, whatever the endpoint.
   bool rewrites_requests() const { return rewrites_requests_; }
 
+  // Whether RewriteResponse would.
+  bool rewrites_responses() const { return rewrites_responses_; }
+
   // Envoy's order: the weighted cluster's headers and host, then the headers
   // of route, virtual host and configuration (the other way round with
   // most_specific_header_mutations_wins), then the host, then the path.
@@ -131,6 +134,7 @@ class CompiledRoute {
   void CompileInherited(const model::Runtime& runtime);
   bool RewritesRequests() const;
 
+  static bool ChangesAny(const Levels& levels);
   static const HeaderRules* WeightedRules(const Levels& levels,
                                           const ClusterChoice& choice);
   const model::WeightedCluster* Weighted(const ClusterChoice& choice) const;
@@ -157,6 +161,7 @@ class CompiledRoute {
   Levels request_headers_;
   Levels response_headers_;
   bool rewrites_requests_ = false;
+  bool rewrites_responses_ = false;
 };
 
 }  // namespace meshlib::routing
