@@ -1,0 +1,201 @@
+#include "net/http2_client_codec.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "absl/strings/str_cat.h"
+#include "net/http2/stream.h"
+
+namespace meshlib::net {
+namespace {
+
+constexpr uint32_t kCancelCode = 8;
+constexpr uint32_t kNoErrorCode = 0;
+
+// 0: there is none.
+int StatusOf(absl::Span<const Header> headers) {
+  if (headers.empty() || headers[0].name != ":status") return 0;
+  int status = 0;
+  const std::string_view text = headers[0].value;
+  std::from_chars(text.data(), text.data() + text.size(), status);
+  return status;
+}
+
+ExchangeFailure FailureOf(const StreamReset& reset) {
+  if (reset.cause == StreamReset::Cause::kHeadersTooLarge) {
+    return ExchangeFailure::kHeadersTooLarge;
+  }
+  if (reset.retriable) return ExchangeFailure::kRefused;
+  return reset.cause == StreamReset::Cause::kReset
+             ? ExchangeFailure::kReset
+             : ExchangeFailure::kConnectionLost;
+}
+
+}  // namespace
+
+// One exchange on its stream. Used again and again.
+class Http2Exchange final : public StreamHandler {
+ public:
+  explicit Http2Exchange(Http2ClientCodec* codec) : codec_(codec) {}
+
+  void OnHeaders(Http2Stream& stream, absl::Span<const Header> headers,
+                 bool end_stream) override {
+    const int status = StatusOf(headers);
+    if (status < 200) return;  // informational
+    exchange->ReceiveHeaders(status, headers.subspan(1), end_stream);
+    Changed();
+  }
+  void OnData(Http2Stream& stream, std::string_view bytes,
+              bool end_stream) override {
+    const std::optional<size_t> done = exchange->ReceiveBody(bytes, end_stream);
+    Changed();
+    if (!done.has_value()) {
+      stream.Cancel(kCancelCode);
+      return codec_->Release(*this);
+    }
+    if (*done != 0) stream.Consume(*done);
+  }
+  void OnTrailers(Http2Stream& stream,
+                  absl::Span<const Header> trailers) override {
+    exchange->ReceiveTrailers(trailers);
+    Changed();
+  }
+  void OnReset(Http2Stream& stream, const StreamReset& reset) override {
+    // After a whole response the rest of the request is not wanted.
+    const bool whole = reset.cause == StreamReset::Cause::kReset &&
+                       reset.error_code == kNoErrorCode &&
+                       (exchange->events() & ClientExchange::kComplete) != 0;
+    if (whole) return;
+    exchange->Fail(FailureOf(reset),
+                   reset.cause == StreamReset::Cause::kConnectionLost
+                       ? std::string(codec_->lost_.message())
+                       : absl::StrCat("HTTP/2 error ", reset.error_code));
+    Changed();
+  }
+  void OnClosed(Http2Stream& stream) override { codec_->Release(*this); }
+  void OnWritable(Http2Stream& stream) override {
+    if (!SendBody()) return;
+    exchange->ReceiveWritable();
+    Changed();
+  }
+
+  // Whether all of the body that the request came with is taken.
+  bool SendBody() {
+    const WireRequest& request = exchange->request();
+    size_t& sent = exchange->place.body_sent;
+    if (sent == request.body.size()) return true;
+    sent += stream->Write(request.body.substr(sent), request.end);
+    return sent == request.body.size();
+  }
+
+  ClientExchange* exchange = nullptr;
+  Http2Stream* stream = nullptr;
+
+ private:
+  void Changed() { codec_->changed_->Add(*exchange); }
+
+  Http2ClientCodec* const codec_;
+};
+
+Http2ClientCodec::Http2ClientCodec(const Http2Options& options,
+                                   size_t most_streams, absl::Time now,
+                                   ChangedExchanges* changed)
+    : most_streams_(most_streams),
+      changed_(changed),
+      session_(Http2Session::Client(options, *this, now)) {}
+
+Http2ClientCodec::~Http2ClientCodec() = default;
+
+Http2Exchange& Http2ClientCodec::NewExchange(ClientExchange& exchange) {
+  if (free_.empty()) {
+    exchanges_.push_back(std::make_unique<Http2Exchange>(this));
+    free_.push_back(exchanges_.back().get());
+  }
+  Http2Exchange& made = *free_.back();
+  free_.pop_back();
+  made.exchange = &exchange;
+  exchange.place.http2 = &made;
+  exchange.place.active = true;
+  ++active_;
+  if (!exchange.blocking()) ++active_async_;
+  return made;
+}
+
+void Http2ClientCodec::Release(Http2Exchange& exchange) {
+  ClientExchange::Place& place = exchange.exchange->place;
+  place.http2 = nullptr;
+  place.active = false;
+  if (!exchange.exchange->blocking()) --active_async_;
+  exchange.exchange = nullptr;
+  exchange.stream = nullptr;
+  free_.push_back(&exchange);
+  --active_;
+}
+
+absl::Status Http2ClientCodec::Start(ClientExchange& exchange) {
+  const WireRequest& request = exchange.request();
+  headers_.clear();
+  headers_.push_back({":method", request.method});
+  headers_.push_back({":scheme", request.scheme});
+  headers_.push_back({":authority", request.authority});
+  headers_.push_back({":path", request.path});
+  headers_.insert(headers_.end(), request.headers.begin(),
+                  request.headers.end());
+  const bool end = request.end && request.body.empty();
+  Http2Exchange& made = NewExchange(exchange);
+  const absl::StatusOr<Http2Stream*> stream =
+      session_->Request(headers_, end, made);
+  if (!stream.ok()) {
+    Release(made);
+    return stream.status();
+  }
+  made.stream = *stream;
+  if (!request.body.empty()) made.SendBody();
+  return absl::OkStatus();
+}
+
+size_t Http2ClientCodec::Write(ClientExchange& exchange, std::string_view bytes,
+                               bool end) {
+  if (!exchange.place.http2->SendBody()) return 0;
+  return exchange.place.http2->stream->Write(bytes, end);
+}
+
+absl::Status Http2ClientCodec::WriteTrailers(
+    ClientExchange& exchange, absl::Span<const Header> trailers) {
+  return exchange.place.http2->stream->SendTrailers(trailers);
+}
+
+void Http2ClientCodec::Consume(ClientExchange& exchange, size_t bytes) {
+  exchange.place.http2->stream->Consume(bytes);
+}
+
+void Http2ClientCodec::Cancel(ClientExchange& exchange) {
+  Http2Exchange& made = *exchange.place.http2;
+  made.stream->Cancel(kCancelCode);
+  Release(made);
+}
+
+absl::Status Http2ClientCodec::Receive(absl::Span<const char> bytes,
+                                       absl::Time now) {
+  return session_->Receive(bytes, now);
+}
+
+void Http2ClientCodec::ReceiveEnd() {
+  ConnectionLost(absl::UnavailableError("the peer closed the connection"));
+}
+
+void Http2ClientCodec::ConnectionLost(const absl::Status& reason) {
+  lost_ = reason;
+  session_->ConnectionLost(reason);
+}
+
+absl::Status Http2ClientCodec::TakeOutput(std::string& out) {
+  return session_->TakeOutput(out);
+}
+
+size_t Http2ClientCodec::capacity() const {
+  return std::min<size_t>(most_streams_,
+                          session_->peer_max_concurrent_streams());
+}
+
+}  // namespace meshlib::net

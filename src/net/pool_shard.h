@@ -1,0 +1,73 @@
+#ifndef MESHLIB_NET_POOL_SHARD_H_
+#define MESHLIB_NET_POOL_SHARD_H_
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/host_pool.h"
+
+namespace meshlib::net {
+
+// The connections of one host on one loop.
+class PoolShard final : private ConnectionOwner,
+                        public std::enable_shared_from_this<PoolShard> {
+ public:
+  PoolShard(std::string address, ClientIo* io,
+            std::shared_ptr<PoolBreakers> breakers);
+  ~PoolShard() override;
+
+  // Thread-safe.
+  void Start(const std::shared_ptr<const UpstreamOptions>& options,
+             const std::shared_ptr<ClientExchange>& exchange);
+  // Thread-safe. The host is gone: lets what runs end.
+  void Abandon();
+  // On the loop.
+  void Shutdown(const absl::Status& reason);
+
+ private:
+  class Connecting;
+  using Connections = std::vector<std::shared_ptr<ClientConnection>>;
+
+  void OnRoom(ClientConnection& connection) override;
+  void OnDraining(ClientConnection& connection) override;
+  void OnClosed(ClientConnection& connection) override;
+
+  void UseOptions(const std::shared_ptr<const UpstreamOptions>& options)
+      MESHLIB_REQUIRES(mutex_);
+  std::shared_ptr<ClientConnection> WithRoom() MESHLIB_REQUIRES(mutex_);
+  bool StartOn(ClientConnection& connection, ClientExchange& exchange);
+  void Enqueue(const std::shared_ptr<ClientExchange>& exchange);
+  void SetWaits(bool waits) MESHLIB_REQUIRES(mutex_);
+  void ConnectMore() MESHLIB_REQUIRES(mutex_);
+  // On the loop.
+  void Connect();
+  void OnConnected(Connecting& connecting, absl::Status status);
+  void Establish(Connecting& connecting);
+  void ServeWaiters();
+  void FailWaiters(ExchangeFailure failure, const absl::Status& reason);
+  void Unregister();
+
+  const std::string address_;
+  ClientIo* const io_;
+  const std::shared_ptr<PoolBreakers> breakers_;
+
+  base::Mutex mutex_;
+  std::shared_ptr<const UpstreamOptions> options_ MESHLIB_GUARDED_BY(mutex_);
+  Connections connections_ MESHLIB_GUARDED_BY(mutex_);
+  std::deque<std::shared_ptr<ClientExchange>> waiters_
+      MESHLIB_GUARDED_BY(mutex_);
+  size_t connecting_count_ MESHLIB_GUARDED_BY(mutex_) = 0;
+  bool closed_ MESHLIB_GUARDED_BY(mutex_) = false;
+
+  // On the loop only.
+  std::vector<std::unique_ptr<Connecting>> connecting_;
+  Connections draining_;
+  bool registered_ = false;
+};
+
+}  // namespace meshlib::net
+
+#endif  // MESHLIB_NET_POOL_SHARD_H_
