@@ -51,6 +51,10 @@ struct MESHLIB_EXPORT MeshOptions {
   // with false it runs in RunPending(), and the mesh starts no thread.
   bool own_thread = true;
 
+  // How many threads do the I/O of clients (meshlib/http.h); they start with
+  // the first client. 0, or own_thread false: it is done with the control work.
+  uint32_t io_threads = 1;
+
   // Load-balancing policies of the application, by the name that
   // load_balancing_policy's typed_config names.
   std::vector<std::shared_ptr<LoadBalancerFactory>> load_balancers;

@@ -16,6 +16,7 @@ namespace meshlib {
 
 namespace mesh {
 class Core;
+class TargetAccess;
 }  // namespace mesh
 
 // One authority that a mesh resolved: the place where requests to it are
@@ -68,6 +69,7 @@ class MESHLIB_EXPORT Target {
 
  private:
   friend class Mesh;
+  friend class mesh::TargetAccess;
   struct State;
   explicit Target(std::shared_ptr<State> state);
 

@@ -38,6 +38,11 @@ cluster::EngineOptions EngineOptionsOf(MeshOptions& options,
   engine.nearest_first = options.nearest_first;
   engine.load_balancers = options.load_balancers;
   engine.log = std::move(options.log);
+  engine.attach =
+      [](const std::shared_ptr<const model::Cluster>& config,
+         const std::shared_ptr<resilience::SharedResources>& resources) {
+        return std::make_shared<const Upstream>(*config, resources);
+      };
   return engine;
 }
 
@@ -103,7 +108,27 @@ absl::Time Core::RunPending() {
   return next;
 }
 
+absl::StatusOr<Transport*> Core::GetTransport() {
+  base::MutexLock lock(transport_mutex_);
+  if (engine_.shut_down()) {
+    return absl::FailedPreconditionError("the mesh is shut down");
+  }
+  if (transport_ == nullptr) {
+    auto made = Transport::Create(options_.clock,
+                                  options_.own_thread ? options_.io_threads : 0,
+                                  loop_.get());
+    if (!made.ok()) return made.status();
+    transport_ = *std::move(made);
+  }
+  return transport_.get();
+}
+
 void Core::Shutdown() {
+  engine_.Shutdown();
+  {
+    base::MutexLock lock(transport_mutex_);
+    if (transport_ != nullptr) transport_->Shutdown();
+  }
   engine_.Shutdown();
   loop_->Stop();
 }

@@ -9,9 +9,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/mutex.h"
 #include "cluster/engine.h"
 #include "event/epoll_loop.h"
 #include "lb/balancer.h"
+#include "mesh/transport.h"
 #include "meshlib/mesh.h"
 #include "model/config.h"
 
@@ -41,6 +43,9 @@ class Core {
   absl::Time RunPending();
   void Shutdown();
 
+  // What clients connect with; made by the first call.
+  absl::StatusOr<Transport*> GetTransport();
+
   // The balancer of a cluster's latest version; null if there is no such
   // cluster. It borrows hosts of the engine: use it while nothing changes.
   std::shared_ptr<const lb::Balancer> BalancerOf(std::string_view cluster);
@@ -50,6 +55,9 @@ class Core {
 
   MeshOptions options_;
   const std::unique_ptr<event::EpollLoop> loop_;
+  // Before the engine, whose hosts have connections.
+  base::Mutex transport_mutex_;
+  std::unique_ptr<Transport> transport_ MESHLIB_GUARDED_BY(transport_mutex_);
   cluster::Engine engine_;
 };
 
@@ -62,6 +70,7 @@ absl::StatusOr<std::shared_ptr<const model::Config>> LoadConfig(
 // config_path and config_text are not read. For meshctl and tests.
 class MeshFactory {
  public:
+  static const std::shared_ptr<Core>& SharedCoreOf(Mesh& mesh);
   static absl::StatusOr<std::unique_ptr<Mesh>> Create(
       std::shared_ptr<const model::Config> config, MeshOptions options);
   static Core& CoreOf(Mesh& mesh);

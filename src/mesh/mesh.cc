@@ -30,6 +30,10 @@ absl::StatusOr<std::unique_ptr<Mesh>> mesh::MeshFactory::Create(
 
 mesh::Core& mesh::MeshFactory::CoreOf(Mesh& mesh) { return *mesh.core_; }
 
+const std::shared_ptr<mesh::Core>& mesh::MeshFactory::SharedCoreOf(Mesh& mesh) {
+  return mesh.core_;
+}
+
 absl::StatusOr<Target> Mesh::Resolve(std::string_view authority) {
   if (core_->engine().shut_down()) {
     return absl::FailedPreconditionError("the mesh is shut down");

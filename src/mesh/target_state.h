@@ -27,6 +27,19 @@ struct Target::State {
   const uint32_t id;            // in Snapshot::targets
 };
 
+namespace mesh {
+
+// For the layers above that carry out attempts themselves.
+class TargetAccess {
+ public:
+  static uint32_t IdOf(const Target& target) { return target.state_->id; }
+  // The authority without "xds:///".
+  static const std::string& HostOf(const Target& target) {
+    return target.state_->host;
+  }
+};
+
+}  // namespace mesh
 }  // namespace meshlib
 
 #endif  // MESHLIB_MESH_TARGET_STATE_H_
