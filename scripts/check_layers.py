@@ -21,7 +21,8 @@ LEVELS = (
     ("routing", "lb", "resilience", "security", "net"),
     ("xds", "observe"),
     ("identity", "cluster"),
-    ("mesh", "client", "server", "admin", "controlplane"),
+    ("mesh",),
+    ("client", "server", "admin", "controlplane"),
     ("testing", "grpc", "capi", "meshctl"),
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

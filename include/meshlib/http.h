@@ -1,0 +1,149 @@
+#ifndef MESHLIB_HTTP_H_
+#define MESHLIB_HTTP_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "meshlib/export.h"
+#include "meshlib/mesh.h"
+#include "meshlib/request.h"
+
+// An HTTP client whose requests go through a mesh: routed, balanced, retried
+// on other hosts, over HTTP/1.1 or HTTP/2 as the cluster says.
+//
+//   auto mesh = meshlib::Mesh::Create(options);
+//   auto client = meshlib::http::Client::Create(**mesh);
+//   auto response = client->Get("http://echo.shop.global:8080/hello");
+//   if (response.ok()) std::cout << response->status << response->body;
+
+namespace meshlib::client {
+class HttpCall;
+}  // namespace meshlib::client
+
+namespace meshlib::http {
+
+// A list of headers, in order, that owns its bytes. Names keep the form they
+// were given in and compare without regard to case. Copyable; not
+// thread-safe.
+class MESHLIB_EXPORT Headers {
+ public:
+  Headers() = default;
+  Headers(std::initializer_list<Header> headers) {
+    for (const Header& header : headers) Add(header.name, header.value);
+  }
+
+  void Add(std::string_view name, std::string_view value);
+  // The first value of that name. The view ends with the next change.
+  std::optional<std::string_view> Get(std::string_view name) const;
+  size_t size() const { return entries_.size(); }
+  bool empty() const { return entries_.empty(); }
+  // Views that end with the next change.
+  Header operator[](size_t index) const;
+  void Clear();
+
+ private:
+  struct Entry {
+    uint32_t at, name_size, value_size;
+  };
+  std::string bytes_;
+  std::vector<Entry> entries_;
+};
+
+// What to send. A value.
+struct Request {
+  std::string method = "GET";
+  // "http://echo.shop.global:8080/hello?x=1". The authority is resolved as
+  // Mesh::Resolve() does it ("http://cluster:NAME/hello" names a cluster).
+  // Whether a connection uses TLS is the cluster's matter, not the URL's.
+  std::string url;
+  // What belongs to one connection (connection, keep-alive, te other than
+  // "trailers", transfer-encoding, proxy-connection) is left out; "host" takes
+  // the place of the URL's authority on the wire and in routing.
+  Headers headers;
+  std::string body;
+  // For all of it, retries included. The route's timeout holds too.
+  absl::Duration timeout = absl::InfiniteDuration();
+  // What ring hash and Maglev place the request by.
+  std::optional<uint64_t> hash;
+};
+
+// What came back. A value.
+struct Response {
+  int status = 0;
+  Headers headers;
+  std::string body;
+  Headers trailers;
+  uint32_t attempts = 0;  // how many hosts were asked; 0: the mesh answered
+  std::string host;       // the address of the last one
+  std::string cluster;
+
+  bool ok() const { return status >= 200 && status < 300; }
+};
+
+struct ClientOptions {
+  // A response with a larger body is ResourceExhausted. Bytes.
+  size_t max_response_body = size_t{64} << 20;
+};
+
+// Cancels the call that it stands for. Copyable; may outlive it. Thread-safe.
+class MESHLIB_EXPORT CallHandle {
+ public:
+  CallHandle() = default;
+  // The callback comes with Cancelled, unless the call is over.
+  void Cancel();
+
+ private:
+  friend class Client;
+  std::weak_ptr<client::HttpCall> call_;
+};
+
+// Thread-safe. Cheap to copy; copies share what they have resolved. Must not
+// be used when its mesh is destroyed, but may be destroyed after it.
+//
+// Errors: NotFound (no route or target), Unavailable (no host, or none that
+// answered), DeadlineExceeded, ResourceExhausted (breakers, sizes), Cancelled,
+// InvalidArgument (the request), FailedPrecondition (the mesh was shut down).
+// A response of a host is never an error, whatever its status is.
+class MESHLIB_EXPORT Client {
+ public:
+  // FailedPrecondition after the mesh's Shutdown(); else what the system
+  // refuses.
+  static absl::StatusOr<Client> Create(Mesh& mesh, ClientOptions options = {});
+  ~Client();
+  Client(const Client&);
+  Client& operator=(const Client&);
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  // Blocks the calling thread, which writes its request and reads its answer
+  // itself where it can.
+  absl::StatusOr<Response> Send(const Request& request) const;
+  absl::StatusOr<Response> Get(std::string_view url) const;
+  absl::StatusOr<Response> Post(std::string_view url, std::string_view body,
+                                std::string_view content_type) const;
+
+  // Called once, on an I/O thread of the mesh. It should not block, but may
+  // start other calls, blocking ones too.
+  using Callback = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
+  CallHandle SendAsync(Request request, Callback done) const;
+
+ private:
+  class Impl;
+  explicit Client(std::shared_ptr<Impl> impl);
+
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace meshlib::http
+
+#endif  // MESHLIB_HTTP_H_

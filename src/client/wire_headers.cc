@@ -1,0 +1,99 @@
+#include "client/wire_headers.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "base/strings.h"
+
+namespace meshlib::client {
+namespace {
+
+// Of one connection (RFC 9110, 7.6.1), or made anew for each.
+constexpr std::array<std::string_view, 4> kOfConnection = {
+    "connection", "keep-alive", "proxy-connection", "transfer-encoding"};
+
+// For the mesh alone; a sidecar takes them out as well.
+constexpr std::array<std::string_view, 10> kForMesh = {
+    "x-envoy-retry-on",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-max-retries",
+    "x-envoy-retriable-header-names",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-hedge-on-per-try-timeout",
+    "x-envoy-upstream-alt-stat-name",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-upstream-rq-timeout-alt-response"};
+
+bool IsTokenChar(char c) {
+  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+         kOthers.find(c) != std::string_view::npos;
+}
+
+bool IsName(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), IsTokenChar);
+}
+
+bool IsValue(std::string_view value) {
+  return value.find_first_of(std::string_view("\0\r\n", 3)) ==
+         std::string_view::npos;
+}
+
+bool HasUpper(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+template <size_t N>
+bool Contains(const std::array<std::string_view, N>& list,
+              std::string_view name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+}  // namespace
+
+absl::Status WireHeaders::Assign(absl::Span<const Header> headers,
+                                 bool for_mesh) {
+  headers_.clear();
+  owned_.clear();
+  host_ = {};
+  headers_.reserve(headers.size() + 2);
+  for (const Header& header : headers) {
+    std::string_view name = header.name;
+    if (!IsName(name) || !IsValue(header.value)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "header \"", absl::CEscape(base::ToAbsl(name)), "\" cannot be sent"));
+    }
+    if (HasUpper(name)) {
+      owned_.push_back(absl::AsciiStrToLower(base::ToAbsl(name)));
+      name = owned_.back();
+    }
+    if (name == "host") {
+      if (host_.empty()) host_ = header.value;
+      continue;
+    }
+    if (Contains(kOfConnection, name)) continue;
+    if (name == "te" && header.value != "trailers") continue;
+    if (!for_mesh && name[0] == 'x' && Contains(kForMesh, name)) continue;
+    headers_.push_back({name, header.value});
+  }
+  return absl::OkStatus();
+}
+
+void WireHeaders::Add(std::string_view name, std::string value) {
+  owned_.push_back(std::move(value));
+  headers_.push_back({name, owned_.back()});
+}
+
+std::string_view WireHeaders::Find(std::string_view name) const {
+  for (const Header& header : headers_) {
+    if (header.name == name) return header.value;
+  }
+  return {};
+}
+
+}  // namespace meshlib::client

@@ -1,0 +1,44 @@
+#ifndef MESHLIB_CLIENT_WIRE_HEADERS_H_
+#define MESHLIB_CLIENT_WIRE_HEADERS_H_
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "meshlib/request.h"
+
+namespace meshlib::client {
+
+// Headers in the form that goes over the wire: names in lower case, without
+// what belongs to one connection and what only the mesh is told
+// (x-envoy-retry-on and the like). Views of what was given, which must live
+// as long; not movable.
+class WireHeaders {
+ public:
+  WireHeaders() = default;
+  WireHeaders(const WireHeaders&) = delete;
+  WireHeaders& operator=(const WireHeaders&) = delete;
+
+  // InvalidArgument for a name or value that cannot be sent (RFC 9110, 5).
+  // With `for_mesh` the headers for the mesh stay: routing looks at them.
+  absl::Status Assign(absl::Span<const Header> headers, bool for_mesh);
+  void Add(std::string_view name, std::string value);
+
+  absl::Span<const Header> headers() const { return headers_; }
+  // The first value; empty: none.
+  std::string_view Find(std::string_view name) const;
+  // Of "host", which is not among headers().
+  std::string_view host() const { return host_; }
+
+ private:
+  std::vector<Header> headers_;
+  std::deque<std::string> owned_;
+  std::string_view host_;
+};
+
+}  // namespace meshlib::client
+
+#endif  // MESHLIB_CLIENT_WIRE_HEADERS_H_
