@@ -91,13 +91,17 @@ void HttpServer::Drain(absl::Time deadline, absl::AnyInvocable<void()> done) {
   drained_ = std::move(done);
   draining_ = true;
   StopListening();
-  for (const auto& connection : connections_) connection->Drain();
+  DrainConnections();
   if (drain_timer_ != 0) loop_->Cancel(drain_timer_);
   drain_timer_ = loop_->RunAt(deadline, [this] {
     drain_timer_ = 0;
     AbortConnections();
   });
   CheckDrained();
+}
+
+void HttpServer::DrainConnections() {
+  for (const auto& connection : connections_) connection->Drain();
 }
 
 void HttpServer::CheckDrained() {

@@ -57,6 +57,8 @@ class HttpServer {
   // clients to send no more; resets what is left at `deadline`. `done` is
   // called then, from the loop, unless the server was destroyed before.
   void Drain(absl::Time deadline, absl::AnyInvocable<void()> done);
+  // Lets each connection end as Drain() does; new ones may come.
+  void DrainConnections();
   // Resets all connections, as if the process had been killed. Those whose
   // handler is being called follow soon.
   void AbortConnections();

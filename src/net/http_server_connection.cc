@@ -320,7 +320,7 @@ void HttpServerConnection::UpdateInterest() {
 absl::Time HttpServerConnection::NextDeadline() const {
   const ServerOptions& o = options();
   absl::Time due = absl::InfiniteFuture();
-  if (unsent() > 0) due = write_began_ + o.write_timeout;
+  if (blocked_) due = write_began_ + o.write_timeout;
   switch (phase_) {
     case Phase::kHandshake:
       return std::min(due, phase_began_ + o.handshake_timeout);
@@ -353,7 +353,7 @@ void HttpServerConnection::OnTimer() {
   BeginBatch();
   const ServerOptions& o = options();
   if (now_ >= NextDeadline()) {
-    if (unsent() > 0 && now_ >= write_began_ + o.write_timeout) {
+    if (blocked_ && now_ >= write_began_ + o.write_timeout) {
       ++stats().write_timeouts;
       closing_ = Closing::kAbort;
     } else if (phase_ == Phase::kServe) {
