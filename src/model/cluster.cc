@@ -109,12 +109,6 @@ bool operator==(const OutlierDetection& a, const OutlierDetection& b) {
   return Fields(a) == Fields(b);
 }
 
-bool operator==(const UpstreamTls& a, const UpstreamTls& b) {
-  return std::tie(a.sni, a.alpn, a.certificate_sds_name,
-                  a.validation_sds_name) ==
-         std::tie(b.sni, b.alpn, b.certificate_sds_name, b.validation_sds_name);
-}
-
 bool operator==(const UpstreamHttp& a, const UpstreamHttp& b) {
   const auto all = [](const UpstreamHttp& h) {
     return std::tie(h.protocol, h.idle_timeout, h.max_connection_duration,
@@ -134,13 +128,42 @@ bool operator==(const Cluster& a, const Cluster& b) {
   };
   return std::tie(a.name, a.type, a.eds_service_name, a.aggregate,
                   a.connect_timeout, a.lb, a.circuit_breakers,
-                  a.outlier_detection, a.tls, a.expected_identities,
-                  a.per_connection_buffer_limit_bytes, a.http) ==
+                  a.outlier_detection, a.transport_socket_matches,
+                  a.expected_identities, a.per_connection_buffer_limit_bytes,
+                  a.http) ==
              std::tie(b.name, b.type, b.eds_service_name, b.aggregate,
                       b.connect_timeout, b.lb, b.circuit_breakers,
-                      b.outlier_detection, b.tls, b.expected_identities,
+                      b.outlier_detection, b.transport_socket_matches,
+                      b.expected_identities,
                       b.per_connection_buffer_limit_bytes, b.http) &&
-         same(a.endpoints, b.endpoints) && same(a.metadata, b.metadata);
+         same(a.tls, b.tls) && same(a.endpoints, b.endpoints) &&
+         same(a.metadata, b.metadata);
+}
+
+std::shared_ptr<const Cluster> WithSecrets(
+    std::shared_ptr<const Cluster> cluster,
+    const std::vector<std::shared_ptr<const TlsSecret>>& secrets) {
+  auto tls = WithSecrets(cluster->tls, secrets);
+  bool changed = tls != cluster->tls;
+  auto matches = cluster->transport_socket_matches;
+  for (TransportSocketMatch& entry : matches) {
+    auto resolved = WithSecrets(entry.tls, secrets);
+    changed = changed || resolved != entry.tls;
+    entry.tls = std::move(resolved);
+  }
+  if (!changed) return cluster;
+  auto out = std::make_shared<Cluster>(*cluster);
+  out->tls = std::move(tls);
+  out->transport_socket_matches = std::move(matches);
+  return out;
+}
+
+const std::shared_ptr<const UpstreamTls>& TlsFor(const Cluster& cluster,
+                                                 const Metadata* host) {
+  for (const TransportSocketMatch& entry : cluster.transport_socket_matches) {
+    if (entry.Matches(host)) return entry.tls;
+  }
+  return cluster.tls;
 }
 
 }  // namespace meshlib::model

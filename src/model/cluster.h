@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "model/endpoints.h"
 #include "model/metadata.h"
+#include "model/tls.h"
 
 namespace meshlib::model {
 
@@ -192,16 +193,6 @@ enum class DiscoveryType {
 };
 const char* DiscoveryTypeName(DiscoveryType type);  // "STRICT_DNS"
 
-// What an UpstreamTlsContext says, as far as balancing and picks need it.
-struct UpstreamTls {
-  std::string sni;
-  std::vector<std::string> alpn;
-  std::string certificate_sds_name;  // SDS secret names; empty: none
-  std::string validation_sds_name;
-
-  friend bool operator==(const UpstreamTls& a, const UpstreamTls& b);
-};
-
 enum class UpstreamProtocol : uint8_t {
   kHttp1,
   kHttp2,
@@ -240,10 +231,13 @@ struct Cluster {
   LoadBalancing lb;
   CircuitBreakers circuit_breakers;
   std::optional<OutlierDetection> outlier_detection;
-  // TLS of the cluster's connections: its transport_socket, else that of the
-  // transport_socket_matches entry for Istio's tlsMode "istio".
-  std::optional<UpstreamTls> tls;
-  // The exact names (URI, DNS) of its SAN matchers: who the hosts must be.
+  // The first that matches says how a host is connected to; without one its
+  // transport_socket. Null: plaintext.
+  std::vector<TransportSocketMatch> transport_socket_matches;
+  std::shared_ptr<const UpstreamTls> tls;
+  // The exact names (URI, DNS) of the SAN matchers: who the hosts must be. Of
+  // the transport_socket if that is TLS, else of the entry of
+  // transport_socket_matches that Istio's `tlsMode: istio` selects.
   std::vector<std::string> expected_identities;
   // Inline endpoints: static and DNS clusters. Null for EDS.
   std::shared_ptr<const Endpoints> endpoints;
@@ -253,6 +247,17 @@ struct Cluster {
 
   friend bool operator==(const Cluster& a, const Cluster& b);
 };
+
+// How to connect to a host with this metadata (its own, may be null); null:
+// plaintext. Points into the cluster.
+const std::shared_ptr<const UpstreamTls>& TlsFor(const Cluster& cluster,
+                                                 const Metadata* host);
+
+// The cluster with what static secrets hold in the place of their names; the
+// same object if it names none of them.
+std::shared_ptr<const Cluster> WithSecrets(
+    std::shared_ptr<const Cluster> cluster,
+    const std::vector<std::shared_ptr<const TlsSecret>>& secrets);
 
 }  // namespace meshlib::model
 

@@ -12,6 +12,7 @@
 #include "model/locality.h"
 #include "model/metadata.h"
 #include "model/route.h"
+#include "model/tls.h"
 
 namespace meshlib::model {
 
@@ -35,6 +36,9 @@ struct Config {
   std::vector<std::shared_ptr<const Listener>> listeners;
   std::vector<std::shared_ptr<const RouteConfig>> route_configs;  // RDS
   std::vector<std::shared_ptr<const Endpoints>> endpoints;        // EDS
+  // Of clusters that name them they are part already; these are for clusters
+  // that come later.
+  std::vector<std::shared_ptr<const TlsSecret>> secrets;
 };
 
 }  // namespace meshlib::model

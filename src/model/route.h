@@ -12,19 +12,13 @@
 #include "absl/time/time.h"
 #include "model/cluster.h"
 #include "model/metadata.h"
+#include "model/string_matcher.h"
 
 namespace meshlib::model {
 
 // envoy.config.route.v3.RouteConfiguration as plain values. Field names and
 // defaults are Envoy's. Regexes are RE2 syntax and have been compiled once
 // by the loader, so that compiling them again cannot fail.
-
-struct StringMatcher {
-  enum class Kind { kExact, kPrefix, kSuffix, kContains, kRegex };
-  Kind kind = Kind::kExact;
-  std::string value;
-  bool ignore_case = false;  // not for kRegex
-};
 
 struct HeaderMatcher {
   enum class Kind { kPresent, kAbsent, kString, kRange };

@@ -93,6 +93,9 @@ class Collector final : public ResourceSink {
   std::shared_ptr<const model::Config> Finish(bool complete) {
     if (complete) checks_.Finish(config_, problems_);
     if (problems_.has_errors()) return nullptr;
+    for (auto& cluster : config_.clusters) {
+      cluster = model::WithSecrets(std::move(cluster), config_.secrets);
+    }
     return std::make_shared<const model::Config>(std::move(config_));
   }
 
@@ -114,6 +117,10 @@ class Collector final : public ResourceSink {
     if (value == nullptr) return;
     checks_.AddListener(*value, PlaceOf("", context), problems_);
     KeepIn(std::move(value), context, config_.listeners);
+  }
+  void Keep(std::shared_ptr<const model::TlsSecret> value,
+            const ResourceContext& context) {
+    KeepIn(std::move(value), context, config_.secrets);
   }
   void Keep(std::monostate, const ResourceContext&) {}
 

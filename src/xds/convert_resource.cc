@@ -5,10 +5,12 @@
 #include "meshlib/xds/envoy/config/endpoint/v3/endpoint.pb.h"
 #include "meshlib/xds/envoy/config/listener/v3/listener.pb.h"
 #include "meshlib/xds/envoy/config/route/v3/route.pb.h"
+#include "meshlib/xds/envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "xds/convert_cluster.h"
 #include "xds/convert_endpoints.h"
 #include "xds/convert_listener.h"
 #include "xds/convert_route.h"
+#include "xds/convert_tls.h"
 
 namespace meshlib::xds {
 namespace {
@@ -17,6 +19,7 @@ using envoy::config::cluster::v3::Cluster;
 using envoy::config::endpoint::v3::ClusterLoadAssignment;
 using envoy::config::listener::v3::Listener;
 using envoy::config::route::v3::RouteConfiguration;
+using envoy::extensions::transport_sockets::tls::v3::Secret;
 using ::google::protobuf::FieldDescriptor;
 using ::google::protobuf::Message;
 
@@ -56,6 +59,12 @@ ModelResource ConvertResource(const Message& message, FieldErrors& errors,
   }
   if (const auto* endpoints = As<ClusterLoadAssignment>(message)) {
     return ConvertEndpoints(*endpoints, errors);
+  }
+  if (const auto* secret = As<Secret>(message)) {
+    if (!secret->has_tls_certificate() && !secret->has_validation_context()) {
+      return std::monostate();
+    }
+    return ConvertSecret(*secret, errors, &deferred);
   }
   return std::monostate();
 }

@@ -12,18 +12,20 @@
 #include "model/endpoints.h"
 #include "model/listener.h"
 #include "model/route.h"
+#include "model/tls.h"
 #include "xds/convert_deferred.h"
 #include "xds/convert_errors.h"
 
 namespace meshlib::xds {
 
 // A resource as a value; null if it has errors, and std::monostate for types
-// of which the model has nothing yet (Secret, Runtime, ...).
+// of which the model has nothing yet (Runtime, other kinds of secrets, ...).
 using ModelResource =
     std::variant<std::monostate, std::shared_ptr<const model::Cluster>,
                  std::shared_ptr<const model::Listener>,
                  std::shared_ptr<const model::RouteConfig>,
-                 std::shared_ptr<const model::Endpoints>>;
+                 std::shared_ptr<const model::Endpoints>,
+                 std::shared_ptr<const model::TlsSecret>>;
 
 struct ConvertOptions {
   // Names of the application's own load balancing policies.

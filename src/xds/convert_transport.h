@@ -8,9 +8,7 @@
 
 namespace meshlib::xds {
 
-// Fills `tls` and `expected_identities` from the cluster's transport_socket
-// or, when that says nothing of TLS, from the entry of
-// transport_socket_matches that Istio's `tlsMode: istio` selects. Transport
+// Fills `tls`, `transport_socket_matches` and `expected_identities`. Transport
 // sockets that are neither TLS nor plaintext are errors: connections without
 // them would be less secure or go elsewhere.
 void ConvertTransport(const envoy::config::cluster::v3::Cluster& in,

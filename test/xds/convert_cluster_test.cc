@@ -332,11 +332,19 @@ TEST(ConvertCluster, IstioMutualTlsGivesTheExpectedIdentities) {
       "}}, {name: none, match: {}, transport_socket: {name: raw, typed_config: "
       "{'@type': type.googleapis.com/envoy.extensions.transport_sockets."
       "raw_buffer.v3.RawBuffer}}}]");
-  ASSERT_TRUE(c.tls.has_value());
-  EXPECT_EQ(c.tls->sni, "s");
-  EXPECT_THAT(c.tls->alpn, ElementsAre("istio", "h2"));
-  EXPECT_EQ(c.tls->certificate_sds_name, "default");
-  EXPECT_EQ(c.tls->validation_sds_name, "ROOTCA");
+  EXPECT_EQ(c.tls, nullptr);
+  ASSERT_EQ(c.transport_socket_matches.size(), 2u);
+  EXPECT_EQ(c.transport_socket_matches[1].tls, nullptr);
+  const auto& entry = c.transport_socket_matches[0];
+  ASSERT_NE(entry.tls, nullptr);
+  EXPECT_EQ(entry.match.at("tlsMode").string, "istio");
+  EXPECT_EQ(entry.tls->sni, "s");
+  const model::CommonTls& common = entry.tls->common;
+  EXPECT_THAT(common.alpn_protocols, ElementsAre("istio", "h2"));
+  EXPECT_EQ(common.certificate_secret,
+            (model::SecretSource{model::SecretSource::Kind::kControlPlane,
+                                 "default", ""}));
+  EXPECT_EQ(common.validation_secret.name, "ROOTCA");
   EXPECT_THAT(c.expected_identities, ElementsAre("spiffe://a"));
 }
 
