@@ -32,6 +32,9 @@ enum class PickFailure : uint8_t {
   kPanic,           // fail_traffic_on_panic
   kDropped,         // drop_overloads
   kOverflow,        // a circuit breaker is open
+  // The virtual host demands https (require_tls), and the request is not: a
+  // proxy would answer 301. Ask with Request::scheme "https" to be routed.
+  kTlsRequired,
 };
 
 // A constant text such as "no healthy host"; lives as long as the process.

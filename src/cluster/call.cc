@@ -129,7 +129,9 @@ PickFailure Call::Route(const Scope& scope, const TargetBinding& binding,
                               : scope.slot.random.Next();
   const routing::RouteTable::Match match =
       binding.routes->table().Find(scope.request, random);
-  if (match.route == nullptr) return PickFailure::kNoRoute;
+  if (match.route == nullptr) {
+    return match.wants_tls ? PickFailure::kTlsRequired : PickFailure::kNoRoute;
+  }
   if (match.route->action() == nullptr) {
     attempt.NotForwarded(*match.route, scope.request);
     return PickFailure::kNotForwarded;

@@ -41,7 +41,7 @@ ClusterId ExplainRoute(const Snapshot& snapshot, const RouteBinding& routes,
     out.virtual_host = match.virtual_host->config().name;
   }
   if (match.route == nullptr) {
-    out.failure = Text(match.wants_tls ? PickFailure::kNotForwarded
+    out.failure = Text(match.wants_tls ? PickFailure::kTlsRequired
                                        : PickFailure::kNoRoute);
     return kNoCluster;
   }

@@ -47,7 +47,8 @@ absl::StatusOr<Target> Mesh::Resolve(std::string_view authority) {
 absl::Status Mesh::WaitReady(const Target& target, absl::Time deadline) {
   const PickResult result = target.WaitForPick(Request{}, deadline);
   if (result.ok() || result.failure == PickFailure::kNoRoute ||
-      result.failure == PickFailure::kNotForwarded) {
+      result.failure == PickFailure::kNotForwarded ||
+      result.failure == PickFailure::kTlsRequired) {
     return absl::OkStatus();  // there are routes: for other requests
   }
   return absl::DeadlineExceededError(

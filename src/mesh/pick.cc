@@ -65,6 +65,8 @@ std::string_view PickFailureName(PickFailure failure) {
       return "dropped (drop_overloads)";
     case PickFailure::kOverflow:
       return "circuit breaker max_requests is open";
+    case PickFailure::kTlsRequired:
+      return "the virtual host demands https (require_tls)";
   }
   return "unknown";
 }
@@ -82,6 +84,7 @@ absl::Status PickResult::status() const {
       return absl::FailedPreconditionError(text);
     case PickFailure::kNoRoute:
     case PickFailure::kNotForwarded:
+    case PickFailure::kTlsRequired:
       return absl::NotFoundError(text);
     case PickFailure::kOverflow:
     case PickFailure::kDropped:

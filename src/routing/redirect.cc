@@ -25,8 +25,7 @@ std::string_view HostFor(const Request& request, std::string_view scheme,
   const size_t port_start = UriPortStart(host);
   if (port_start == std::string_view::npos) return host;
   const std::string_view port = host.substr(port_start);
-  const std::string_view old_scheme =
-      FirstHeader(request, "x-forwarded-proto").value_or(request.scheme);
+  const std::string_view old_scheme = ClientScheme(request);
   bool remove = new_port;
   if (scheme != old_scheme) {
     remove |= base::EqualsIgnoreCase(old_scheme, "https") && port == ":443";

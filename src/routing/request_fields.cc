@@ -108,6 +108,10 @@ std::optional<std::string_view> FirstHeader(const Request& request,
   return first->value;
 }
 
+std::string_view ClientScheme(const Request& request) {
+  return FirstHeader(request, "x-forwarded-proto").value_or(request.scheme);
+}
+
 bool IsConnect(const Request& request) {
   if (request.method == "CONNECT") return true;
   const std::optional<std::string_view> upgrade =

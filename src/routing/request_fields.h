@@ -40,6 +40,10 @@ void ForEachHeader(const Request& request, std::string_view name, Visit visit) {
   }
 }
 
+// By which scheme the client came: x-forwarded-proto, as a proxy in between
+// may have said, else the request's own.
+std::string_view ClientScheme(const Request& request);
+
 // CONNECT, or an upgrade to connect-udp.
 bool IsConnect(const Request& request);
 

@@ -86,7 +86,19 @@ RouteTable::Match RouteTable::Explain(const Request& request, uint64_t random,
     return match;
   }
   match.wants_tls = match.virtual_host->WantsTls(request);
-  if (match.wants_tls) return match;
+  if (match.wants_tls) {
+    const model::VirtualHost& host = match.virtual_host->config();
+    rejected->push_back(
+        {host.name, "",
+         absl::StrCat(
+             "require_tls ",
+             host.require_tls == model::VirtualHost::TlsRequirement::kAll
+                 ? "ALL"
+                 : "EXTERNAL_ONLY",
+             ": want https, got \"", base::Excerpt(ClientScheme(request)),
+             "\", which is answered with 301 to https")});
+    return match;
+  }
   const std::string_view path = PathOf(request.path);
   for (const auto& route : match.virtual_host->routes()) {
     std::optional<std::string> reason =

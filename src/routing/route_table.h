@@ -49,7 +49,7 @@ class RouteTable {
 
   // A route that was passed over, and the first reason: "header x-canary: want
   // exact \"true\", absent". Without a virtual host, one entry with empty
-  // names.
+  // names; where require_tls refuses them all, one with an empty route.
   struct Rejected {
     std::string virtual_host;
     std::string route;  // "#2" for the third, if it has no name

@@ -20,6 +20,7 @@ using test::MakeCluster;
 using test::MakeEndpoint;
 using test::MakeListener;
 using test::MakeRetryRoute;
+using test::MakeRoute;
 using Kind = Outcome::Kind;
 using Reason = RetryDecision::Reason;
 
@@ -254,6 +255,33 @@ TEST_F(CallTest, AClusterThatCameAgainDoesNotRetryForTheOneThatLeft) {
   EXPECT_FALSE(target.Report(pick.token, Outcome::Http(503)).retry);
   pick = target.Pick();
   EXPECT_TRUE(target.Report(pick.token, Outcome::Http(503)).retry);
+}
+
+TEST_F(CallTest, SaysThatAVirtualHostDemandsTls) {
+  config_->clusters.push_back(MakeCluster("a", 1));
+  const auto listener = MakeListener({MakeRoute("a")});
+  model::HttpConnectionManager& http = *listener->filter_chains[0].http;
+  auto routes = std::make_shared<model::RouteConfig>(*http.route_config);
+  routes->virtual_hosts[0].require_tls =
+      model::VirtualHost::TlsRequirement::kAll;
+  http.route_config = routes;
+  config_->listeners.push_back(listener);
+  Start();
+  const Target target = Resolve("any.host");
+  Request request;
+  const PickResult refused = target.Pick(request);
+  EXPECT_EQ(refused.failure, PickFailure::kTlsRequired);
+  EXPECT_TRUE(absl::IsNotFound(refused.status())) << refused.status();
+  // Nothing to wait for: other requests are routed.
+  EXPECT_EQ(target.WaitForPick(request, absl::InfiniteFuture()).failure,
+            PickFailure::kTlsRequired);
+  EXPECT_TRUE(mesh_->WaitReady(target, absl::InfiniteFuture()).ok());
+  const Explanation why = target.Explain(request);
+  EXPECT_EQ(why.failure, PickFailureName(PickFailure::kTlsRequired));
+  ASSERT_EQ(why.rejected.size(), 1u);
+  EXPECT_EQ(why.rejected[0].virtual_host, "all");
+  request.scheme = "https";
+  EXPECT_TRUE(target.Pick(request).ok());
 }
 
 TEST_F(CallTest, RoutesByTheNormalizedAuthorityAndPath) {

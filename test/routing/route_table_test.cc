@@ -94,11 +94,33 @@ TEST(RouteTable, AVirtualHostMayDemandTls) {
   request.scheme = "https";
   EXPECT_FALSE(table->Find(request, 0).wants_tls);
   EXPECT_EQ(RouteOf(table, request), "r");
+  request.scheme = "http";
+  const Header forwarded{"x-forwarded-proto", "https"};
+  request.headers = {&forwarded, 1};
+  EXPECT_EQ(RouteOf(table, request), "r");
+  request.scheme = "https";
+  const Header plain = {"X-Forwarded-Proto", "http"};
+  request.headers = {&plain, 1};
+  EXPECT_TRUE(table->Find(request, 0).wants_tls);
   host.require_tls = model::VirtualHost::TlsRequirement::kExternalOnly;
   table = CompileTable(ConfigOf({host}));
   const Header internal = {"x-envoy-internal", "true"};
   EXPECT_TRUE(table->Find(To("/"), 0).wants_tls);
   EXPECT_FALSE(table->Find(To("/", {&internal, 1}), 0).wants_tls);
+}
+
+TEST(RouteTable, ExplainSaysThatTlsIsDemanded) {
+  model::VirtualHost host = Host("h", {"*"}, {PrefixRoute("r", "/")});
+  host.require_tls = model::VirtualHost::TlsRequirement::kExternalOnly;
+  const auto table = CompileTable(ConfigOf({host}));
+  std::vector<RouteTable::Rejected> rejected;
+  EXPECT_TRUE(table->Explain(To("/"), 0, &rejected).wants_tls);
+  ASSERT_EQ(rejected.size(), 1u);
+  EXPECT_EQ(rejected[0].virtual_host, "h");
+  EXPECT_EQ(rejected[0].route, "");
+  EXPECT_EQ(rejected[0].reason,
+            "require_tls EXTERNAL_ONLY: want https, got \"http\", which is "
+            "answered with 301 to https");
 }
 
 TEST(RouteTable, TellsWhichRouteDoesNotCompile) {
