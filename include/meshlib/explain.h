@@ -58,6 +58,28 @@ struct MESHLIB_EXPORT Explanation {
     bool connect_backoff = false;
     bool available = false;  // a pick may choose it now
   };
+  struct HeaderValue {
+    std::string name;
+    std::string value;
+  };
+  // How the request differs that goes to the host: what the connection
+  // manager normalizes, and what route, virtual host, route configuration and
+  // weighted cluster rewrite. A header whose value changes is both removed and
+  // added.
+  struct Rewrite {
+    std::optional<std::string> authority;  // unset: it stays
+    std::optional<std::string> path;       // with the query; unset: it stays
+    std::vector<HeaderValue> headers_added;
+    std::vector<HeaderValue> headers_removed;
+  };
+  // What a proxy answers by itself where the configuration has a redirect, a
+  // direct_response, require_tls, or a path that it refuses. A pick gives no
+  // host then.
+  struct Response {
+    uint32_t status = 0;
+    std::string location;  // of a redirect
+    std::string body;      // of a direct_response
+  };
 
   std::string listener;  // empty: the target names a cluster outright
   std::string route_config;
@@ -66,6 +88,8 @@ struct MESHLIB_EXPORT Explanation {
   std::string cluster;
   std::string policy;  // "ROUND_ROBIN"
   std::vector<Rejected> rejected;
+  std::optional<Response> response;  // unset: the request is forwarded
+  std::optional<Rewrite> rewrite;    // unset: it stays as it is
   std::vector<Priority> priorities;
   std::vector<Locality> localities;
   // Without those that random_subsetting leaves out.

@@ -1,6 +1,9 @@
 #include "cluster/explain.h"
 
+#include <algorithm>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,10 +27,39 @@ std::string Text(PickFailure failure) {
   return std::string(PickFailureName(failure));
 }
 
+// What normalization makes of a request that is not to be routed.
+Explanation::Response AnswerTo(routing::Normalized normalized,
+                               const Request& request) {
+  if (normalized == routing::Normalized::kRedirected) {
+    return {307, std::string(request.path), ""};
+  }
+  return {400, "", ""};
+}
+
+// What is answered in place of forwarding the request; nothing where it is
+// forwarded, or where the configuration does not say.
+std::optional<Explanation::Response> AnswerTo(
+    const routing::RouteTable::Match& match, const Request& request) {
+  if (match.wants_tls) {
+    return Explanation::Response{301, routing::TlsRedirectLocation(request),
+                                 ""};
+  }
+  if (match.route == nullptr) return std::nullopt;
+  if (const routing::Redirect* redirect = match.route->redirect()) {
+    return Explanation::Response{redirect->response_code(),
+                                 redirect->Location(request), ""};
+  }
+  if (const auto* direct = match.route->direct_response()) {
+    return Explanation::Response{direct->status, "", direct->body};
+  }
+  return std::nullopt;
+}
+
 // The route's part. Gives the cluster, or kNoCluster with `failure` set.
 ClusterId ExplainRoute(const Snapshot& snapshot, const RouteBinding& routes,
                        const Request& request, uint64_t random,
-                       const BoundRoute** bound, Explanation& out) {
+                       const BoundRoute** bound, Explanation& out,
+                       routing::ClusterChoice& choice) {
   out.listener = routes.listener();
   out.route_config = routes.table().config().name;
   std::vector<routing::RouteTable::Rejected> rejected;
@@ -40,6 +72,7 @@ ClusterId ExplainRoute(const Snapshot& snapshot, const RouteBinding& routes,
   if (match.virtual_host != nullptr) {
     out.virtual_host = match.virtual_host->config().name;
   }
+  out.response = AnswerTo(match, request);
   if (match.route == nullptr) {
     out.failure = Text(match.wants_tls ? PickFailure::kTlsRequired
                                        : PickFailure::kNoRoute);
@@ -51,8 +84,7 @@ ClusterId ExplainRoute(const Snapshot& snapshot, const RouteBinding& routes,
     return kNoCluster;
   }
   *bound = &routes.bound(*match.route);
-  const routing::ClusterChoice choice =
-      match.route->ClusterFor(request, random);
+  choice = match.route->ClusterFor(request, random);
   out.cluster = std::string(choice.name);
   const auto found = snapshot.names->find(out.cluster);
   if (found == snapshot.names->end()) {
@@ -60,6 +92,51 @@ ClusterId ExplainRoute(const Snapshot& snapshot, const RouteBinding& routes,
     return kNoCluster;
   }
   return found->second;
+}
+
+// What stands in `a` and not in `b`, counting what stands twice.
+std::vector<Explanation::HeaderValue> Without(absl::Span<const Header> a,
+                                              absl::Span<const Header> b) {
+  std::vector<const Header*> left;
+  for (const Header& header : b) left.push_back(&header);
+  std::vector<Explanation::HeaderValue> found;
+  for (const Header& header : a) {
+    const auto same =
+        std::find_if(left.begin(), left.end(), [&](const Header* other) {
+          return model::SameHeaderName(other->name, header.name) &&
+                 other->value == header.value;
+        });
+    if (same != left.end()) {
+      left.erase(same);
+    } else {
+      found.push_back({std::string(header.name), std::string(header.value)});
+    }
+  }
+  return found;
+}
+
+// How `asked`, which was normalized to `request`, goes to a host of that name.
+std::optional<Explanation::Rewrite> ExplainRewrite(
+    const Request& asked, const Request& request, const BoundRoute* bound,
+    const routing::ClusterChoice& choice, std::string_view hostname) {
+  std::string authority(request.authority);
+  std::string path(request.path);
+  Explanation::Rewrite rewrite;
+  if (bound != nullptr && bound->route->rewrites_requests()) {
+    routing::RewrittenRequest out =
+        bound->route->RewriteRequest(request, choice, hostname);
+    authority = std::move(out.authority);
+    path = std::move(out.path);
+    const absl::Span<const Header> headers = out.headers.headers();
+    rewrite.headers_added = Without(headers, asked.headers);
+    rewrite.headers_removed = Without(asked.headers, headers);
+  }
+  if (authority != asked.authority) rewrite.authority = std::move(authority);
+  if (path != asked.path) rewrite.path = std::move(path);
+  const bool stays =
+      !rewrite.authority.has_value() && !rewrite.path.has_value() &&
+      rewrite.headers_added.empty() && rewrite.headers_removed.empty();
+  return stays ? std::nullopt : std::make_optional(std::move(rewrite));
 }
 
 void ExplainLocalities(const lb::Balancer& balancer, Explanation& out) {
@@ -178,17 +255,22 @@ Explanation ExplainRequest(Engine& engine, uint32_t target,
   base::Random random = slot.random;  // a copy: nothing is used up
   Request request = asked;
   routing::NormalizedText text;
-  if (binding.normalization != nullptr &&
-      routing::NormalizeRequest(*binding.normalization, request, text) !=
-          routing::Normalized::kRoutable) {
-    out.listener = binding.routes->listener();
-    out.failure = Text(PickFailure::kNotForwarded);
-    return out;
+  if (binding.normalization != nullptr) {
+    const routing::Normalized normalized =
+        routing::NormalizeRequest(*binding.normalization, request, text);
+    if (normalized != routing::Normalized::kRoutable) {
+      out.listener = binding.routes->listener();
+      out.response = AnswerTo(normalized, request);
+      out.failure = Text(PickFailure::kNotForwarded);
+      return out;
+    }
   }
+  routing::ClusterChoice to;
   if (binding.routes != nullptr) {
     const uint64_t drawn =
         request.random.has_value() ? *request.random : random.Next();
-    id = ExplainRoute(snapshot, *binding.routes, request, drawn, &bound, out);
+    id = ExplainRoute(snapshot, *binding.routes, request, drawn, &bound, out,
+                      to);
     if (id == kNoCluster) return out;
   }
   const ClusterVersion* cluster =
@@ -217,11 +299,14 @@ Explanation ExplainRequest(Engine& engine, uint32_t target,
   out.drop_probability = Call::DropProbability(*cluster);
   const lb::HostChoice choice =
       Call::Preview(engine, slot, random, request, bound, *cluster);
+  std::string_view hostname;
   if (choice.host != nullptr) {
     out.pick = choice.host->address();
+    hostname = choice.host->hostname_view();
   } else {
     out.failure = Text(choice.failure);
   }
+  out.rewrite = ExplainRewrite(asked, request, bound, to, hostname);
   return out;
 }
 

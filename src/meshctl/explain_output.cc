@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/strings.h"
 #include "meshctl/json.h"
 #include "meshctl/text_table.h"
 
@@ -27,6 +28,51 @@ void WriteRoute(const Explanation& found, Json& json) {
         .End('}');
   }
   json.End(']');
+}
+
+void WriteHeaders(const char* key,
+                  const std::vector<Explanation::HeaderValue>& headers,
+                  Json& json) {
+  json.Key(key).Begin('[');
+  for (const Explanation::HeaderValue& header : headers) {
+    json.Begin('{')
+        .Field("name", header.name)
+        .Field("value", header.value)
+        .End('}');
+  }
+  json.End(']');
+}
+
+// Both null where the request is forwarded as it is.
+void WriteChanges(const Explanation& found, Json& json) {
+  json.Key("response");
+  if (found.response.has_value()) {
+    json.Begin('{').Field("status", uint64_t{found.response->status});
+    if (!found.response->location.empty()) {
+      json.Field("location", found.response->location);
+    }
+    if (!found.response->body.empty()) {
+      json.Field("body", found.response->body);
+    }
+    json.End('}');
+  } else {
+    json.Null();
+  }
+  json.Key("rewrite");
+  if (found.rewrite.has_value()) {
+    json.Begin('{');
+    if (found.rewrite->authority.has_value()) {
+      json.Field("authority", *found.rewrite->authority);
+    }
+    if (found.rewrite->path.has_value()) {
+      json.Field("path", *found.rewrite->path);
+    }
+    WriteHeaders("headers_added", found.rewrite->headers_added, json);
+    WriteHeaders("headers_removed", found.rewrite->headers_removed, json);
+    json.End('}');
+  } else {
+    json.Null();
+  }
 }
 
 void WriteLoads(const Explanation& found, Json& json) {
@@ -74,6 +120,38 @@ void WriteHosts(const Explanation& found, Json& json) {
 
 std::string YesNo(bool value) { return value ? "yes" : "no"; }
 
+std::string ResponseText(const Explanation::Response& response) {
+  std::string text = absl::StrCat(response.status);
+  if (!response.location.empty()) {
+    absl::StrAppend(&text, ", Location: ", response.location);
+  }
+  if (!response.body.empty()) {
+    absl::StrAppend(&text, ", \"", base::Excerpt(response.body), "\"");
+  }
+  return text;
+}
+
+// What changes on the way, in the form of HTTP.
+std::string RewriteText(const RequestOptions& options,
+                        const Explanation& found) {
+  if (!found.rewrite.has_value()) return "";
+  TextTable table({"REWRITTEN", "FROM", "TO"});
+  const Explanation::Rewrite& rewrite = *found.rewrite;
+  if (rewrite.authority.has_value()) {
+    table.AddRow({":authority", options.authority, *rewrite.authority});
+  }
+  if (rewrite.path.has_value()) {
+    table.AddRow({":path", options.path, *rewrite.path});
+  }
+  for (const Explanation::HeaderValue& header : rewrite.headers_removed) {
+    table.AddRow({header.name, header.value, ""});
+  }
+  for (const Explanation::HeaderValue& header : rewrite.headers_added) {
+    table.AddRow({header.name, "", header.value});
+  }
+  return absl::StrCat("\n", table.ToString());
+}
+
 // The answer in short: where the request goes and by which way.
 std::string SummaryText(const RequestOptions& options,
                         const Explanation& found) {
@@ -90,6 +168,9 @@ std::string SummaryText(const RequestOptions& options,
   add("Route", found.route);
   add("Cluster", found.cluster);
   add("Policy", found.policy);
+  if (found.response.has_value()) {
+    add("Response", ResponseText(*found.response));
+  }
   if (found.drop_probability > 0) {
     fields.emplace_back("Dropped",
                         absl::StrFormat("%.6g%% of the requests",
@@ -163,6 +244,7 @@ std::string ExplainJson(const Explanation& found) {
   Json json;
   json.Begin('{');
   WriteRoute(found, json);
+  WriteChanges(found, json);
   WriteLoads(found, json);
   WriteHosts(found, json);
   json.Key("drop_probability").Number(found.drop_probability);
@@ -180,7 +262,8 @@ std::string ExplainJson(const Explanation& found) {
 std::string ExplainText(const RequestOptions& options,
                         const Explanation& found) {
   return absl::StrCat(SummaryText(options, found), RejectedText(found),
-                      LoadsText(found), HostsText(found));
+                      RewriteText(options, found), LoadsText(found),
+                      HostsText(found));
 }
 
 }  // namespace meshlib::meshctl

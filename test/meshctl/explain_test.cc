@@ -10,14 +10,27 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::AnyOf;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 rapidjson::Document Explain(const std::string& file,
                             std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {"explain", "-c", Testdata(file)});
   return RunJson(std::move(arguments));
+}
+
+// "name=value" of a list of headers.
+std::vector<std::string> Headers(const rapidjson::Value& list) {
+  std::vector<std::string> headers;
+  for (const rapidjson::Value& header : list.GetArray()) {
+    headers.push_back(std::string(header["name"].GetString()) + "=" +
+                      header["value"].GetString());
+  }
+  return headers;
 }
 
 TEST(Explain, GivesEveryKeyAsJson) {
@@ -26,7 +39,8 @@ TEST(Explain, GivesEveryKeyAsJson) {
   EXPECT_THAT(Keys(answer),
               IsSupersetOf({"listener", "route_config", "virtual_host", "route",
                             "cluster", "policy", "priorities", "localities",
-                            "hosts", "drop_probability", "pick", "rejected"}));
+                            "hosts", "drop_probability", "pick", "rejected",
+                            "response", "rewrite"}));
   EXPECT_STREQ(answer["listener"].GetString(), "outbound");
   EXPECT_STREQ(answer["route_config"].GetString(), "local");
   EXPECT_STREQ(answer["virtual_host"].GetString(), "shop");
@@ -58,6 +72,85 @@ TEST(Explain, SaysWhyRoutesWerePassedOver) {
   EXPECT_STREQ(answer["rejected"][0]["route"].GetString(), "plain");
   EXPECT_STREQ(answer["rejected"][1]["route"].GetString(), "operators");
   EXPECT_THAT(answer["rejected"][1]["reason"].GetString(), HasSubstr("x-team"));
+}
+
+TEST(Explain, ShowsWhatIsRewritten) {
+  const std::vector<std::string> arguments = {
+      "--authority", "shop.example",  "--path",   "/old/./a?q=1",
+      "--header",    "X-Team=me",     "--header", "x-debug=1",
+      "--header",    "x-other=stays", "--header", "x-debug=2"};
+  const rapidjson::Document answer = Explain("rewrites.yaml", arguments);
+  EXPECT_TRUE(answer["response"].IsNull());
+  const rapidjson::Value& rewrite = answer["rewrite"];
+  EXPECT_STREQ(rewrite["authority"].GetString(), "one.example");
+  EXPECT_STREQ(rewrite["path"].GetString(), "/new/a?q=1");
+  EXPECT_THAT(
+      Headers(rewrite["headers_added"]),
+      UnorderedElementsAre("X-Team=shop", "x-envoy-original-host=shop.example",
+                           "x-envoy-original-path=/old/a?q=1"));
+  EXPECT_THAT(Headers(rewrite["headers_removed"]),
+              UnorderedElementsAre("X-Team=me", "x-debug=1", "x-debug=2"));
+  std::vector<std::string> text = {"explain", "-c", Testdata("rewrites.yaml")};
+  text.insert(text.end(), arguments.begin(), arguments.end());
+  const ProgramRun run = RunMeshctl(text);
+  EXPECT_THAT(run.out, HasSubstr(":authority             shop.example  "
+                                 "one.example\n"));
+  EXPECT_THAT(run.out, HasSubstr("X-Team                 me            -\n"));
+}
+
+TEST(Explain, ShowsNoRewriteWhereTheRequestStays) {
+  const rapidjson::Document answer =
+      Explain("rewrites.yaml", {"--authority", "plain.example"});
+  EXPECT_TRUE(answer["rewrite"].IsNull());
+  EXPECT_TRUE(answer["pick"].IsObject());
+  const ProgramRun run = RunMeshctl({"explain", "-c", Testdata("rewrites.yaml"),
+                                     "--authority", "plain.example"});
+  EXPECT_THAT(run.out, Not(HasSubstr("REWRITTEN")));
+}
+
+TEST(Explain, ShowsWhatIsAnsweredInsteadOfForwarding) {
+  const struct {
+    const char* authority;
+    const char* path;
+    unsigned status;
+    const char* location;
+    const char* body;
+    const char* text;
+  } cases[] = {
+      {"shop.example", "/moved?q", 302, "http://other.example/there?q", nullptr,
+       "302, Location: http://other.example/there[?]q\n"},
+      {"shop.example", "/health", 503, nullptr, "not today",
+       "503, \"not today\"\n"},
+      {"secure.example", "/x", 301, "https://secure.example/x", nullptr,
+       "301, Location: https://secure.example/x\n"},
+      {"shop.example", "/a%2fb?q", 307, "/a/b?q", nullptr,
+       "307, Location: /a/b[?]q\n"},
+      {"shop.example", "/%00", 400, nullptr, nullptr, "400\n"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.path);
+    const std::vector<std::string> request = {"--authority", c.authority,
+                                              "--path", c.path};
+    const rapidjson::Document answer = Explain("rewrites.yaml", request);
+    EXPECT_TRUE(answer["pick"].IsNull());
+    EXPECT_TRUE(answer["rewrite"].IsNull());
+    const rapidjson::Value& response = answer["response"];
+    ASSERT_TRUE(response.IsObject());
+    EXPECT_EQ(response["status"].GetUint(), c.status);
+    EXPECT_EQ(response.HasMember("location"), c.location != nullptr);
+    EXPECT_EQ(response.HasMember("body"), c.body != nullptr);
+    if (c.location != nullptr) {
+      EXPECT_STREQ(response["location"].GetString(), c.location);
+    }
+    if (c.body != nullptr) {
+      EXPECT_STREQ(response["body"].GetString(), c.body);
+    }
+    std::vector<std::string> text = {"explain", "-c",
+                                     Testdata("rewrites.yaml")};
+    text.insert(text.end(), request.begin(), request.end());
+    EXPECT_THAT(RunMeshctl(text).out,
+                ContainsRegex(std::string("\nResponse +") + c.text));
+  }
 }
 
 TEST(Explain, UsesHeadersAndMethod) {
