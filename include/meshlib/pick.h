@@ -35,6 +35,8 @@ enum class PickFailure : uint8_t {
   // The virtual host demands https (require_tls), and the request is not: a
   // proxy would answer 301. Ask with Request::scheme "https" to be routed.
   kTlsRequired,
+  // Clusters of its type (ORIGINAL_DST, aggregate) have no hosts yet.
+  kUnsupportedCluster,
 };
 
 // A constant text such as "no healthy host"; lives as long as the process.

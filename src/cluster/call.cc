@@ -26,6 +26,14 @@ bool ConnectFailed(const Outcome& outcome) {
          outcome.kind == Outcome::Kind::kConnectTimeout;
 }
 
+PickFailure WhyNoEndpoints(const ClusterVersion& cluster) {
+  const model::DiscoveryType type = cluster.config().type;
+  return type == model::DiscoveryType::kOriginalDst ||
+                 type == model::DiscoveryType::kAggregate
+             ? PickFailure::kUnsupportedCluster
+             : PickFailure::kNotReady;
+}
+
 RetryDecision NoRetry(RetryDecision::Reason reason) {
   RetryDecision decision;
   decision.reason = reason;
@@ -248,7 +256,7 @@ double Call::DropProbability(const ClusterVersion& cluster) {
                               ? draws.Pick(cluster, context)
                               : PickAgain(draws, cluster, context, loads);
   if (choice.host == nullptr) {
-    if (!cluster.has_endpoints()) choice.failure = PickFailure::kNotReady;
+    if (!cluster.has_endpoints()) choice.failure = WhyNoEndpoints(cluster);
   } else if (choice.host->state().connect_backoff_until_ns.load(
                  std::memory_order_relaxed) != 0) {
     AvoidBackoff(draws, cluster, context, choice);

@@ -130,6 +130,9 @@ std::optional<Explanation::Rewrite> ExplainRewrite(
     const absl::Span<const Header> headers = out.headers.headers();
     rewrite.headers_added = Without(headers, asked.headers);
     rewrite.headers_removed = Without(asked.headers, headers);
+  } else {
+    rewrite.headers_added = Without(request.headers, asked.headers);
+    rewrite.headers_removed = Without(asked.headers, request.headers);
   }
   if (authority != asked.authority) rewrite.authority = std::move(authority);
   if (path != asked.path) rewrite.path = std::move(path);

@@ -67,6 +67,9 @@ std::string_view PickFailureName(PickFailure failure) {
       return "circuit breaker max_requests is open";
     case PickFailure::kTlsRequired:
       return "the virtual host demands https (require_tls)";
+    case PickFailure::kUnsupportedCluster:
+      return "clusters of this type have no hosts yet (ORIGINAL_DST, "
+             "aggregate)";
   }
   return "unknown";
 }

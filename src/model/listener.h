@@ -13,8 +13,8 @@
 
 namespace meshlib::model {
 
-// How a connection manager changes the authority and the path of a request
-// before it is routed.
+// How a connection manager changes the authority, the path and the scheme of a
+// request before it is routed.
 struct RequestNormalization {
   // What to do with "%2F" and "%5C" in a path.
   enum class EscapedSlashes : uint8_t { kKeep, kReject, kRedirect, kForward };
@@ -26,11 +26,14 @@ struct RequestNormalization {
   bool normalize_path = false;
   bool merge_slashes = false;
   EscapedSlashes escaped_slashes = EscapedSlashes::kKeep;
+  // scheme_header_transformation.scheme_to_overwrite: what :scheme and
+  // x-forwarded-proto become; empty: they stay.
+  std::string scheme;
 
   bool active() const {
     return strip_any_host_port || strip_matching_host_port ||
            strip_trailing_host_dot || normalize_path || merge_slashes ||
-           escaped_slashes != EscapedSlashes::kKeep;
+           escaped_slashes != EscapedSlashes::kKeep || !scheme.empty();
   }
 };
 

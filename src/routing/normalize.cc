@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "base/strings.h"
+#include "model/headers.h"
 
 namespace meshlib::routing {
 namespace {
@@ -204,6 +205,20 @@ size_t PortBegin(std::string_view authority) {
              : colon;
 }
 
+void OverwriteScheme(const std::string& scheme, Request& request,
+                     NormalizedText& text) {
+  constexpr std::string_view kForwardedProto = "x-forwarded-proto";
+  request.scheme = scheme;
+  if (model::FindHeader(request.headers, kForwardedProto) == nullptr) return;
+  for (const Header& header : request.headers) {
+    if (!model::SameHeaderName(header.name, kForwardedProto)) {
+      text.headers.push_back(header);
+    }
+  }
+  text.headers.push_back({kForwardedProto, scheme});
+  request.headers = text.headers;
+}
+
 }  // namespace
 
 std::string_view NormalizeAuthority(const model::RequestNormalization& rules,
@@ -232,6 +247,7 @@ std::string_view NormalizeAuthority(const model::RequestNormalization& rules,
 
 Normalized NormalizeRequest(const model::RequestNormalization& rules,
                             Request& request, NormalizedText& text) {
+  if (!rules.scheme.empty()) OverwriteScheme(rules.scheme, request, text);
   // In Envoy the authority of CONNECT, which is no host alone, stays.
   if (request.method != "CONNECT") {
     request.authority = NormalizeAuthority(rules, request.authority, text);

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "meshlib/request.h"
 #include "model/listener.h"
@@ -13,6 +14,7 @@ namespace meshlib::routing {
 struct NormalizedText {
   std::string authority;
   std::string path;
+  std::vector<Header> headers;
 };
 
 enum class Normalized {
@@ -21,10 +23,11 @@ enum class Normalized {
   kRedirected,  // the client is to ask again with the path
 };
 
-// Changes a request's authority and path as Envoy's connection manager does
-// before it routes: escaped slashes, then the path's canonical form, then
-// double slashes; the host's last dot, then its port. Allocates only what
-// changes. `text` must live as long as the request is used.
+// Changes a request's scheme, authority and path as Envoy's connection manager
+// does before it routes: escaped slashes, then the path's canonical form, then
+// double slashes; the host's last dot, then its port. A new scheme is also that
+// of x-forwarded-proto, if it stands. Allocates only what changes. `rules` and
+// `text` must live as long as the request is used.
 Normalized NormalizeRequest(const model::RequestNormalization& rules,
                             Request& request, NormalizedText& text);
 

@@ -165,6 +165,7 @@ model::RequestNormalization ConvertNormalization(
   out.strip_trailing_host_dot = in.strip_trailing_host_dot();
   out.normalize_path = in.normalize_path().value();
   out.merge_slashes = in.merge_slashes();
+  out.scheme = in.scheme_header_transformation().scheme_to_overwrite();
   switch (in.path_with_escaped_slashes_action()) {
     case Hcm::REJECT_REQUEST:
       out.escaped_slashes = EscapedSlashes::kReject;

@@ -284,6 +284,57 @@ TEST_F(CallTest, SaysThatAVirtualHostDemandsTls) {
   EXPECT_TRUE(target.Pick(request).ok());
 }
 
+TEST_F(CallTest, RoutesByTheOverwrittenScheme) {
+  config_->clusters.push_back(MakeCluster("a", 1));
+  const auto listener = MakeListener({MakeRoute("a")});
+  model::HttpConnectionManager& http = *listener->filter_chains[0].http;
+  auto routes = std::make_shared<model::RouteConfig>(*http.route_config);
+  routes->virtual_hosts[0].require_tls =
+      model::VirtualHost::TlsRequirement::kAll;
+  http.route_config = routes;
+  http.normalization.scheme = "https";
+  config_->listeners.push_back(listener);
+  Start();
+  const Target target = Resolve("any.host");
+  const Header header{"x-forwarded-proto", "http"};
+  Request request;
+  request.headers = {&header, 1};
+  EXPECT_TRUE(target.Pick(request).ok());
+  const Explanation why = target.Explain(request);
+  EXPECT_TRUE(why.pick.has_value()) << why.failure;
+  ASSERT_TRUE(why.rewrite.has_value());
+  ASSERT_EQ(why.rewrite->headers_added.size(), 1u);
+  EXPECT_EQ(why.rewrite->headers_added[0].value, "https");
+}
+
+TEST_F(CallTest, SaysThatTheTypeOfAClusterIsNotSupported) {
+  for (const auto type :
+       {model::DiscoveryType::kOriginalDst, model::DiscoveryType::kAggregate}) {
+    const auto cluster = MakeCluster(model::DiscoveryTypeName(type), 0);
+    cluster->type = type;
+    cluster->endpoints = nullptr;
+    config_->clusters.push_back(cluster);
+  }
+  const auto eds = MakeCluster("EDS", 0);
+  eds->type = model::DiscoveryType::kEds;
+  eds->endpoints = nullptr;
+  config_->clusters.push_back(eds);
+  Start();
+  for (const auto& cluster : config_->clusters) {
+    SCOPED_TRACE(cluster->name);
+    const Target target = Resolve("cluster:" + cluster->name);
+    const PickFailure want = cluster == eds ? PickFailure::kNotReady
+                                            : PickFailure::kUnsupportedCluster;
+    EXPECT_EQ(target.Pick().failure, want);
+    EXPECT_EQ(target.Explain({}).failure, PickFailureName(want));
+  }
+  // Waiting would not help.
+  EXPECT_EQ(Resolve("cluster:ORIGINAL_DST")
+                .WaitForPick({}, absl::InfiniteFuture())
+                .failure,
+            PickFailure::kUnsupportedCluster);
+}
+
 TEST_F(CallTest, RoutesByTheNormalizedAuthorityAndPath) {
   config_->clusters.push_back(MakeCluster("a", 1));
   model::Route route = MakeRetryRoute("a", model::kRetryOn5xx, 1);

@@ -90,6 +90,26 @@ TEST(Normalize, TreatsEscapedSlashesAsItIsTold) {
   EXPECT_EQ(PathOf(rules, "/a/b"), "/a/b");
 }
 
+TEST(Normalize, OverwritesTheScheme) {
+  model::RequestNormalization rules;
+  EXPECT_FALSE(rules.active());
+  rules.scheme = "https";
+  EXPECT_TRUE(rules.active());
+  const std::vector<Header> headers = {
+      {"X-Forwarded-Proto", "http"}, {"a", "b"}, {"x-forwarded-proto", "ftp"}};
+  Request request;
+  NormalizedText text;
+  EXPECT_EQ(NormalizeRequest(rules, request, text), Normalized::kRoutable);
+  EXPECT_EQ(request.scheme, "https");
+  EXPECT_TRUE(request.headers.empty());
+  request.headers = headers;
+  NormalizeRequest(rules, request, text);
+  ASSERT_EQ(request.headers.size(), 2u);
+  EXPECT_EQ(request.headers[0].name, "a");
+  EXPECT_EQ(request.headers[1].name, "x-forwarded-proto");
+  EXPECT_EQ(request.headers[1].value, "https");
+}
+
 TEST(Normalize, StripsPorts) {
   model::RequestNormalization any;
   any.strip_any_host_port = true;

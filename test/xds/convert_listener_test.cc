@@ -65,6 +65,29 @@ TEST(ConvertListener, ApiListenerNeedsNoAddress) {
   EXPECT_EQ(l.api_listener->route_config->virtual_hosts.size(), 1u);
 }
 
+TEST(ConvertListener, RequestsAreNormalizedAsTheManagerSays) {
+  const auto rules = [](const std::string& fields) {
+    const auto config = Loaded(
+        ListenerYaml("api_listener: {api_listener: {" + std::string(kHcm) +
+                     ", route_config: {name: r}, " + kRouter + fields + "}}"));
+    return config->listeners.at(0)->api_listener->normalization;
+  };
+  EXPECT_FALSE(rules("").active());
+  EXPECT_TRUE(rules(", normalize_path: true").normalize_path);
+  EXPECT_TRUE(rules(", merge_slashes: true").merge_slashes);
+  EXPECT_TRUE(rules(", strip_any_host_port: true").strip_any_host_port);
+  EXPECT_TRUE(
+      rules(", strip_matching_host_port: true").strip_matching_host_port);
+  EXPECT_TRUE(rules(", strip_trailing_host_dot: true").strip_trailing_host_dot);
+  EXPECT_EQ(rules(", path_with_escaped_slashes_action: REJECT_REQUEST")
+                .escaped_slashes,
+            model::RequestNormalization::EscapedSlashes::kReject);
+  EXPECT_EQ(rules(", scheme_header_transformation: {scheme_to_overwrite: "
+                  "https}")
+                .scheme,
+            "https");
+}
+
 TEST(ConvertListener, InlineRoutesMustNameKnownClustersWhereverTheyStand) {
   const std::string listener =
       "listeners: [{name: l, api_listener: {api_listener: {" +
