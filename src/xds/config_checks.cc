@@ -65,13 +65,16 @@ class CycleFinder {
 
 }  // namespace
 
-void ConfigChecks::AddCluster(const std::string& name, Place place) {
+void ConfigChecks::AddCluster(const std::string& name, bool remote,
+                              Place place) {
   clusters_.emplace(name, std::move(place));
+  if (remote) remote_clusters_.insert(name);
 }
 
-void ConfigChecks::NeedCluster(const std::string& name, bool required,
-                               Place place) {
-  needs_.push_back({name, required, std::move(place)});
+void ConfigChecks::NeedCluster(
+    const DeferredChecks::ClusterReference& reference, Place place) {
+  needs_.push_back({reference.cluster, reference.required, reference.local,
+                    std::move(place)});
 }
 
 void ConfigChecks::AddLargeRegex(int program_size, Place place) {
@@ -107,7 +110,15 @@ void ConfigChecks::CheckNeeds(Problems& problems) const {
   // Single resources without any cluster are a part of something.
   const bool part = !has_bootstrap_ && clusters_.empty();
   for (const Need& need : needs_) {
-    if (clusters_.contains(need.cluster)) continue;
+    if (clusters_.contains(need.cluster)) {
+      if (!need.local || !remote_clusters_.contains(need.cluster)) continue;
+      Report(need.place, Severity::kError, ProblemKind::kInvalid, "",
+             absl::StrCat("cluster ", Quoted(need.cluster),
+                          " is of type EDS: its hosts would come from a "
+                          "control plane"),
+             problems);
+      continue;
+    }
     Report(need.place,
            need.required && !part ? Severity::kError : Severity::kWarning,
            ProblemKind::kInvalid, "",

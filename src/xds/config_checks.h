@@ -27,11 +27,14 @@ class ConfigChecks {
   };
 
   // Every cluster, also one that has errors: who names it is not to blame.
-  void AddCluster(const std::string& name, Place place);
+  // `remote`: its hosts come from a control plane.
+  void AddCluster(const std::string& name, bool remote, Place place);
   bool HasCluster(const std::string& name) const {
     return clusters_.contains(name);
   }
-  void NeedCluster(const std::string& name, bool required, Place place);
+  // A need that AddCluster may yet fulfil.
+  void NeedCluster(const DeferredChecks::ClusterReference& reference,
+                   Place place);
   // A static secret, for those who name it without an sds_config.
   void AddSecret(const std::string& name, bool certificate) {
     secrets_.insert({name, certificate});
@@ -56,6 +59,7 @@ class ConfigChecks {
   struct Need {
     std::string cluster;
     bool required;
+    bool local;
     Place place;
   };
   using SecretKey = std::pair<std::string, bool>;  // name, a certificate
@@ -78,6 +82,7 @@ class ConfigChecks {
   const Place& PlaceOf(const std::string& cluster) const;
 
   absl::flat_hash_map<std::string, Place> clusters_;
+  absl::flat_hash_set<std::string> remote_clusters_;
   std::vector<Need> needs_;
   absl::flat_hash_set<SecretKey> secrets_;
   std::vector<SecretNeed> secret_needs_;

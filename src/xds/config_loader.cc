@@ -14,6 +14,7 @@
 #include "meshlib/xds/envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "xds/config_checks.h"
 #include "xds/convert_bootstrap.h"
+#include "xds/convert_config_source.h"
 #include "xds/convert_errors.h"
 #include "xds/convert_resource.h"
 #include "xds/loader.h"
@@ -45,7 +46,11 @@ class Collector final : public ResourceSink {
     FieldErrors errors;
     DeferredChecks deferred;
     if (resource.GetDescriptor() == Cluster::descriptor()) {
-      checks_.AddCluster(ResourceNameOf(resource), PlaceOf("", context));
+      const auto& cluster = static_cast<const Cluster&>(resource);
+      checks_.AddCluster(
+          cluster.name(),
+          NeedsControlPlane(cluster.eds_cluster_config().eds_config()),
+          PlaceOf("", context));
     }
     if (resource.GetDescriptor() == Secret::descriptor()) {
       const auto& secret = static_cast<const Secret&>(resource);
@@ -161,9 +166,8 @@ class Collector final : public ResourceSink {
 
   void Defer(const DeferredChecks& deferred, const ResourceContext& context) {
     for (const auto& reference : deferred.clusters) {
-      if (checks_.HasCluster(reference.cluster)) continue;
-      checks_.NeedCluster(reference.cluster, reference.required,
-                          PlaceOf(reference.path, context));
+      if (!reference.local && checks_.HasCluster(reference.cluster)) continue;
+      checks_.NeedCluster(reference, PlaceOf(reference.path, context));
     }
     for (const auto& secret : deferred.secrets) {
       checks_.NeedSecret(secret.name, secret.certificate,

@@ -96,8 +96,9 @@ void ConvertDynamicResources(const bootstrap::Bootstrap::DynamicResources& in,
   ScopedField scope(errors, "dynamic_resources");
   ConvertConfigSource(in.cds_config(), "cds_config", errors, deferred);
   ConvertConfigSource(in.lds_config(), "lds_config", errors, deferred);
-  ConvertApiConfigSource(in.ads_config(), "ads_config", errors, deferred);
   if (in.has_ads_config()) {
+    ConvertApiConfigSource(in.ads_config(), "ads_config", true, errors,
+                           deferred);
     errors.UnsupportedAt("ads_config",
                          "control planes are not connected to yet; static "
                          "resources are used");

@@ -15,6 +15,8 @@ struct DeferredChecks {
     std::string path;  // of the field, as in FieldProblem
     std::string cluster;
     bool required = true;  // false: its absence is only worth a warning
+    // It leads to a control plane, and must be usable without one.
+    bool local = false;
   };
 
   // A regex that is larger than Envoy allows by default (a program of 100
