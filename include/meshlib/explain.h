@@ -73,8 +73,8 @@ struct MESHLIB_EXPORT Explanation {
     std::vector<HeaderValue> headers_removed;
   };
   // What a proxy answers by itself where the configuration has a redirect, a
-  // direct_response, require_tls, or a path that it refuses. A pick gives no
-  // host then.
+  // direct_response, require_tls, a path that it refuses, or a route to a
+  // cluster that does not exist. A pick gives no host then.
   struct Response {
     uint32_t status = 0;
     std::string location;  // of a redirect

@@ -89,6 +89,8 @@ ClusterId ExplainRoute(const Snapshot& snapshot, const RouteBinding& routes,
   const auto found = snapshot.names->find(out.cluster);
   if (found == snapshot.names->end()) {
     out.failure = Text(PickFailure::kUnknownCluster);
+    out.response = Explanation::Response{
+        match.route->action()->cluster_not_found_response_code, "", ""};
     return kNoCluster;
   }
   return found->second;

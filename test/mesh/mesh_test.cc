@@ -527,6 +527,8 @@ TEST_F(MeshTest, ExplainNamesRouteClusterAndPick) {
   model::Route admin = MakeRoute("nowhere");
   admin.name = "admin";
   admin.match.path.value = "/admin";
+  std::get<model::RouteAction>(admin.action).cluster_not_found_response_code =
+      404;
   model::Route rest = MakeRoute("a");
   rest.name = "rest";
   config_->listeners.push_back(MakeListener({admin, rest}));
@@ -546,6 +548,8 @@ TEST_F(MeshTest, ExplainNamesRouteClusterAndPick) {
   EXPECT_EQ(target.Pick(request).address, *why.pick);
   request.path = "/admin/x";
   EXPECT_EQ(target.Pick(request).failure, PickFailure::kUnknownCluster);
+  ASSERT_TRUE(target.Explain(request).response.has_value());
+  EXPECT_EQ(target.Explain(request).response->status, 404u);
   EXPECT_EQ(target.Explain(request).failure, "unknown cluster");
 }
 

@@ -197,19 +197,26 @@ TEST(LoaderProblems, NamesWrongValuesWithWhatIsWanted) {
       {"connect_timeout: 5",
        {"4:22: error: C.connect_timeout: got 5, want a duration such as "
         "\"0.25s\""}},
-      {"alt_stat_name: 15",
-       {"4:20: error: C.alt_stat_name: got the number 15, want a string: write "
+      {"eds_cluster_config: {service_name: 15}",
+       {"4:40: error: C.eds_cluster_config.service_name: got the number 15, "
+        "want a string: write "
         "\"15\""}},
-      {"alt_stat_name: yes",
-       {"4:20: error: C.alt_stat_name: got the boolean yes, want a string: "
+      {"eds_cluster_config: {service_name: yes}",
+       {"4:40: error: C.eds_cluster_config.service_name: got the boolean yes, "
+        "want a string: "
         "write \"yes\""}},
-      {"alt_stat_name: {a: 1}",
-       {"4:20: error: C.alt_stat_name: got a map, want a string"}},
-      {"alt_stat_name: [a]",
-       {"4:20: error: C.alt_stat_name: got a list, want a string"}},
+      {"eds_cluster_config: {service_name: {a: 1}}",
+       {"4:40: error: C.eds_cluster_config.service_name: got a map, want a "
+        "string"}},
+      {"eds_cluster_config: {service_name: [a]}",
+       {"4:40: error: C.eds_cluster_config.service_name: got a list, want a "
+        "string"}},
       {"respect_dns_ttl: 1",
        {"4:5: warning: C.respect_dns_ttl: \"respect_dns_ttl\" of "
         "envoy.config.cluster.v3.Cluster is deprecated",
+        "4:5: note: C.respect_dns_ttl: unsupported field ignored: "
+        "envoy.config.cluster.v3.Cluster.respect_dns_ttl (names are not "
+        "resolved yet; picks give them as they are)",
         "4:22: error: C.respect_dns_ttl: got 1, want true or false"}},
       {"lb_policy: MAGLEVV",
        {"4:16: error: C.lb_policy: unknown value \"MAGLEVV\" of "
@@ -277,6 +284,50 @@ TEST(LoaderProblems, SaysWhatItDoesWithUnsupportedFields) {
         "would use another transport socket"}},
   };
   for (const Case& c : cases) ExpectProblems(c);
+}
+
+// Of messages that a client acts on, what it parses and does not act on.
+TEST(LoaderProblems, SaysWhatItDoesNotActOnYet) {
+  const auto notes = [](const std::string& text) {
+    std::vector<std::string> fields;
+    const auto l = LoadYaml(text);
+    for (const Problem& problem : l->problems.list()) {
+      if (problem.kind != ProblemKind::kUnsupported) continue;
+      fields.push_back(problem.path.substr(problem.path.rfind('.') + 1));
+    }
+    return fields;
+  };
+  EXPECT_THAT(
+      notes("'@type': type.googleapis.com/envoy.config.route.v3."
+            "RouteConfiguration\nname: r\ninternal_only_headers: [a]\n"
+            "virtual_hosts: [{name: v, domains: ['*'], hedge_policy: {}, "
+            "include_request_attempt_count: true, routes: [{match: {prefix: "
+            "/}, decorator: {operation: o}, route: {cluster: a, "
+            "metadata_match: {}, request_mirror_policies: [{cluster: a}], "
+            "hash_policy: [{cookie: {name: n, ttl: 1s}}, {filter_state: {key: "
+            "k}}]}}]}]"),
+      ElementsAreArray({"internal_only_headers", "hedge_policy",
+                        "include_request_attempt_count", "decorator",
+                        "metadata_match", "request_mirror_policies", "ttl",
+                        "filter_state"}));
+  EXPECT_THAT(notes("static_resources: {clusters: [{name: c, "
+                    "dns_lookup_family: V4_ONLY, cleanup_interval: 1s}]}"),
+              ElementsAreArray({"dns_lookup_family", "cleanup_interval"}));
+}
+
+TEST(LoaderProblems, ANameThatWouldNotBeCheckedIsRefused) {
+  const auto text = [](const char* value) {
+    return absl::StrCat(
+        "static_resources: {clusters: [{name: c, "
+        "typed_extension_protocol_options: "
+        "{envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {'@type': "
+        "type.googleapis.com/envoy.extensions.upstreams.http.v3."
+        "HttpProtocolOptions, upstream_http_protocol_options: "
+        "{auto_san_validation: ",
+        value, "}, explicit_http_config: {http2_protocol_options: {}}}}}]}");
+  };
+  EXPECT_EQ(LoadYaml(text("false"))->problems.errors(), 0u);
+  EXPECT_EQ(LoadYaml(text("true"))->problems.errors(), 1u);
 }
 
 TEST(LoaderProblems, TellsTheSameUnsupportedFieldOnce) {
