@@ -26,6 +26,8 @@ set(MESHLIB_PROTO_FILES
   meshlib/xds/envoy/config/listener/v3/api_listener.proto
   meshlib/xds/envoy/config/listener/v3/listener.proto
   meshlib/xds/envoy/config/listener/v3/listener_components.proto
+  meshlib/xds/envoy/config/metrics/v3/stats.proto
+  meshlib/xds/envoy/config/overload/v3/overload.proto
   meshlib/xds/envoy/config/rbac/v3/rbac.proto
   meshlib/xds/envoy/config/route/v3/route.proto
   meshlib/xds/envoy/config/route/v3/route_components.proto

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "xds/check_bootstrap.h"
 #include "xds/convert_config_source.h"
 #include "xds/convert_values.h"
 
@@ -135,6 +136,7 @@ void ConvertBootstrap(const bootstrap::Bootstrap& in, FieldErrors& errors,
   if (in.has_dynamic_resources()) {
     ConvertDynamicResources(in.dynamic_resources(), errors, deferred);
   }
+  CheckBootstrap(in, errors);
 }
 
 }  // namespace meshlib::xds
