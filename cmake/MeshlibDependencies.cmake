@@ -6,6 +6,7 @@ find_package(yaml-cpp REQUIRED)
 find_package(RE2 REQUIRED)
 find_package(xxHash REQUIRED)
 find_package(nghttp2 REQUIRED)
+find_package(c-ares REQUIRED)
 find_package(RapidJSON REQUIRED)
 find_package(Boost 1.74 REQUIRED)  # its headers
 

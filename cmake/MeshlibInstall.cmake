@@ -31,6 +31,7 @@ install(FILES
   ${PROJECT_BINARY_DIR}/meshlibConfigVersion.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindBoringSSL.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindRE2.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/Findc-ares.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindxxHash.cmake
   ${PROJECT_SOURCE_DIR}/cmake/Findnghttp2.cmake
   DESTINATION ${meshlib_cmake_dir})
@@ -60,6 +61,8 @@ function(meshlib_pkg_config_requires output)
       # No pkg-config file of its own: by path, below.
     elseif(library STREQUAL "nghttp2::nghttp2")
       list(APPEND requires libnghttp2)
+    elseif(library STREQUAL "c-ares::cares")
+      list(APPEND requires libcares)
     elseif(NOT library STREQUAL "Threads::Threads")
       message(FATAL_ERROR "meshlib_core links ${library}, for which "
                           "MeshlibInstall.cmake has no pkg-config name")

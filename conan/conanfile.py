@@ -56,6 +56,7 @@ class MeshlibConan(ConanFile):
         self.requires("xxhash/0.8.1")
         self.requires("openssl/[>=3.0 <4]")
         self.requires("libnghttp2/1.61.0")
+        self.requires("c-ares/[>=1.18 <2]")
         self.requires("rapidjson/cci.20220822", visible=False)
         self.requires("boost/1.81.0", visible=False,
                       options={"header_only": True})

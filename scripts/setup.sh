@@ -13,7 +13,7 @@ packages=(
   cmake ninja-build ccache g++ pkg-config python3
   libabsl-dev libprotobuf-dev protobuf-compiler libyaml-cpp-dev libre2-dev
   libboost1.81-dev libxxhash-dev rapidjson-dev libcli11-dev
-  libssl-dev libnghttp2-dev
+  libssl-dev libnghttp2-dev libc-ares-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 ci_packages=(
