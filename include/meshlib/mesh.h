@@ -55,6 +55,11 @@ struct MESHLIB_EXPORT MeshOptions {
   // the first client. 0, or own_thread false: it is done with the control work.
   uint32_t io_threads = 1;
 
+  // Names of clusters of type STRICT_DNS and LOGICAL_DNS are looked up, those
+  // that targets lead to. With false each name is a host of its own, and a
+  // pick's address is "name:port".
+  bool resolve_names = true;
+
   // Load-balancing policies of the application, by the name that
   // load_balancing_policy's typed_config names.
   std::vector<std::shared_ptr<LoadBalancerFactory>> load_balancers;

@@ -27,6 +27,16 @@ bool SameMetadata(const std::shared_ptr<const model::Metadata>& a,
   return a == b || (a != nullptr && b != nullptr && *a == *b);
 }
 
+// Whether `host`, which has the key of `endpoint`, is the host of it.
+bool SameIdentity(const model::Host& host, const model::Endpoint& endpoint,
+                  uint32_t priority) {
+  return host.address() == endpoint.address &&
+         host.hostname() == endpoint.hostname && host.priority() == priority &&
+         host.additional_addresses() ==
+             absl::MakeConstSpan(endpoint.additional_addresses) &&
+         SameMetadata(host.identity().metadata, endpoint.metadata);
+}
+
 bool SameEntry(const lb::HostEntry& a, const lb::HostEntry& b) {
   return a.host == b.host && a.weight == b.weight && a.health == b.health;
 }
@@ -183,7 +193,9 @@ void ClusterHosts::Fill(Group& group, Scope& scope) {
 // that stands twice in a locality the first counts.
 ClusterHosts::Record* ClusterHosts::Upsert(const model::Endpoint& endpoint,
                                            const Group& group, Scope& scope) {
-  const Key key{group.locality.get(), endpoint.address};
+  const Key key{group.locality.get(), endpoint.logical_name.empty()
+                                          ? endpoint.address
+                                          : endpoint.logical_name};
   const auto found = records_.find(key);
   Record* record = found == records_.end() ? nullptr : found->second.get();
   if (record == nullptr) {
@@ -195,14 +207,10 @@ ClusterHosts::Record* ClusterHosts::Upsert(const model::Endpoint& endpoint,
     if (scope.outlier != nullptr) {
       scope.outlier->AddHost(index, &record->host->state());
     }
-    records_.emplace(Key{key.locality, record->host->address()},
-                     std::move(fresh));
+    records_.emplace(Key{key.locality, record->host->key()}, std::move(fresh));
   } else if (record->group != nullptr) {
     return nullptr;
-  } else if (record->host->hostname() != endpoint.hostname ||
-             record->host->priority() != group.priority ||
-             !SameMetadata(record->host->identity().metadata,
-                           endpoint.metadata)) {
+  } else if (!SameIdentity(*record->host, endpoint, group.priority)) {
     // A host's identity never changes: a new object takes over its state.
     std::unique_ptr<model::Host> old = std::move(record->host);
     record->host = NewHost(endpoint, group, old.get(), scope.now_ns);
@@ -211,11 +219,10 @@ ClusterHosts::Record* ClusterHosts::Upsert(const model::Endpoint& endpoint,
     if (scope.outlier != nullptr) {
       scope.outlier->MoveHost(old->index(), record->host->index());
     }
-    // The key's address is the old object's.
+    // The key's text is the old object's.
     auto owned = std::move(found->second);
     records_.erase(found);
-    records_.emplace(Key{key.locality, record->host->address()},
-                     std::move(owned));
+    records_.emplace(Key{key.locality, record->host->key()}, std::move(owned));
     draining_.push_back({std::move(old), 0});
   }
   record->weight = endpoint.weight;
@@ -249,6 +256,12 @@ std::unique_ptr<model::Host> ClusterHosts::NewHost(
   identity.locality = group.locality;
   identity.metadata = endpoint.metadata;
   identity.priority = group.priority;
+  if (!endpoint.logical_name.empty() ||
+      !endpoint.additional_addresses.empty()) {
+    identity.addresses =
+        std::make_unique<const model::Host::Addresses>(model::Host::Addresses{
+            endpoint.logical_name, endpoint.additional_addresses});
+  }
   state->host_index = index;
   return std::make_unique<model::Host>(
       index, std::move(identity), std::move(state),
@@ -259,8 +272,7 @@ void ClusterHosts::Remove(Record* record, Scope& scope) {
   const uint32_t index = record->host->index();
   by_index_[index] = nullptr;
   if (scope.outlier != nullptr) scope.outlier->RemoveHost(index);
-  const Key key{record->host->identity().locality.get(),
-                record->host->address()};
+  const Key key{record->host->identity().locality.get(), record->host->key()};
   draining_.push_back({std::move(record->host), 0});
   records_.erase(key);
 }

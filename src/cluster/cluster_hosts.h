@@ -19,7 +19,7 @@ namespace meshlib::cluster {
 
 // The hosts of one cluster: from lists of endpoints to Host objects that keep
 // their state from list to list, and to what load balancing reads. A host's
-// key is (locality, address). Control thread only.
+// key is (locality, Host::key()). Control thread only.
 //
 // An update costs what changed: endpoints at their old place are recognised by
 // their fingerprints, without a look at the hosts.
@@ -73,13 +73,13 @@ class ClusterHosts {
   struct Group;
   struct Key {
     const model::Locality* locality;
-    std::string_view address;
+    std::string_view host;  // Host::key()
     friend bool operator==(const Key& a, const Key& b) {
-      return a.locality == b.locality && a.address == b.address;
+      return a.locality == b.locality && a.host == b.host;
     }
     template <typename H>
     friend H AbslHashValue(H h, const Key& key) {
-      return H::combine(std::move(h), key.locality, key.address);
+      return H::combine(std::move(h), key.locality, key.host);
     }
   };
   struct Draining {

@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/hash.h"
 #include "base/strings.h"
+#include "cluster/dns_cluster.h"
 #include "cluster/resolve.h"
 #include "cluster/route_binding.h"
 
@@ -30,6 +32,7 @@ struct Engine::Slot {
   std::string name;
   std::shared_ptr<const model::Cluster> config;  // null: not configured
   std::shared_ptr<const model::Endpoints> endpoints;
+  std::unique_ptr<DnsCluster> dns;  // of active clusters that look names up
   std::unique_ptr<RuntimeCluster> runtime;  // null: not asked for yet
   bool active = false;                      // some target's routes lead here
   absl::Time interval_at = absl::InfiniteFuture();  // scheduled
@@ -90,6 +93,7 @@ absl::Status Engine::UpdateCluster(ClusterId id) {
   if (slot.runtime == nullptr) {
     slot.runtime = std::make_unique<RuntimeCluster>(id, slot.name, &context_);
   }
+  UpdateDns(id);
   absl::Status status =
       slot.runtime->Update(slot.config, slot.endpoints, local_cluster_);
   draining_.insert(slot.runtime.get());
@@ -215,7 +219,12 @@ absl::Status Engine::Apply(std::shared_ptr<const model::Config> config) {
     order.push_back(id);
     Slot& slot = *clusters_[id];
     slot.config = cluster;
-    slot.endpoints = cluster->endpoints;
+    if (LooksUp(*cluster)) {
+      // What there is serves until the first answer.
+      if (slot.runtime == nullptr) slot.endpoints = nullptr;
+    } else {
+      slot.endpoints = cluster->endpoints;
+    }
     if (cluster->type == model::DiscoveryType::kEds) {
       const auto found = endpoints.find(cluster->eds_service_name.empty()
                                             ? cluster->name
@@ -228,6 +237,7 @@ absl::Status Engine::Apply(std::shared_ptr<const model::Config> config) {
     if (present[id] || slot.config == nullptr) continue;
     slot.config = nullptr;
     slot.endpoints = nullptr;
+    slot.dns = nullptr;
     if (slot.runtime == nullptr) continue;
     SetChunk(id, nullptr);
     draining_.erase(slot.runtime.get());
@@ -275,6 +285,77 @@ void Engine::UpdateLocalCluster() {
   if (!status.ok() || slot.runtime == nullptr) return;
   local_cluster_ = std::make_shared<const lb::LocalCluster>(
       slot.runtime->hosts().ZoneCounts());
+}
+
+bool Engine::LooksUp(const model::Cluster& cluster) const {
+  return HasDnsNames(cluster) && options_.make_resolver;
+}
+
+void Engine::UpdateDns(ClusterId id) {
+  Slot& slot = *clusters_[id];
+  if (!LooksUp(*slot.config) || shut_down()) {
+    slot.dns = nullptr;
+    return;
+  }
+  if (slot.dns == nullptr) {
+    slot.dns = std::make_unique<DnsCluster>(
+        options_.loop, base::XxHash64(slot.name, options_.seed),
+        [this, id] { OnDnsChange(id); });
+  }
+  const auto& dns = slot.config->dns;
+  slot.dns->Update(slot.config,
+                   ResolverFor(dns.has_value() && dns->resolver.has_value()
+                                   ? *dns->resolver
+                                   : config_->dns_resolver));
+  if (slot.dns->endpoints() != nullptr) slot.endpoints = slot.dns->endpoints();
+}
+
+std::shared_ptr<event::Resolver> Engine::ResolverFor(
+    const base::DnsResolverOptions& options) {
+  for (auto& [known, resolver] : resolvers_) {
+    if (!(known == options)) continue;
+    if (auto there = resolver.lock()) return there;
+  }
+  resolvers_.erase(
+      std::remove_if(resolvers_.begin(), resolvers_.end(),
+                     [](const auto& r) { return r.second.expired(); }),
+      resolvers_.end());
+  std::shared_ptr<event::Resolver> made = options_.make_resolver(options);
+  resolvers_.emplace_back(options, made);
+  return made;
+}
+
+// Answers come in bursts: what came together is published together.
+void Engine::OnDnsChange(ClusterId id) {
+  if (dns_changes_.empty()) {
+    options_.loop->Post([this] { ApplyDnsChanges(); });
+  }
+  dns_changes_.insert(id);
+}
+
+void Engine::ApplyDnsChanges() {
+  const auto changes = std::exchange(dns_changes_, {});
+  const auto update = [this](ClusterId id) {
+    const absl::Status status = UpdateCluster(id);
+    if (status.ok()) return;
+    Log(LogLevel::kError,
+        base::ToStd(absl::StrCat("cluster \"", clusters_[id]->name,
+                                 "\": ", status.message())));
+  };
+  bool local = false;
+  for (const ClusterId id : changes) {
+    update(id);
+    local |= clusters_[id]->name == config_->local_cluster_name;
+  }
+  if (local) {
+    UpdateLocalCluster();
+    for (ClusterId id = 0; id < clusters_.size(); ++id) update(id);
+  }
+  Publish();
+}
+
+void Engine::StopDns() {
+  for (const auto& slot : clusters_) slot->dns = nullptr;
 }
 
 std::shared_ptr<const ClusterVersion> Engine::Find(std::string_view cluster) {

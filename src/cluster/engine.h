@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -14,11 +15,13 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/dns.h"
 #include "base/mutex.h"
 #include "base/thread_slots.h"
 #include "cluster/runtime_cluster.h"
 #include "cluster/snapshot.h"
 #include "event/loop.h"
+#include "event/resolver.h"
 #include "lb/balancer.h"
 #include "meshlib/clock.h"
 #include "meshlib/mesh.h"
@@ -34,6 +37,11 @@ struct EngineOptions {
   uint32_t exclusive_stripes = 8;
   bool nearest_first = false;
   std::vector<std::shared_ptr<LoadBalancerFactory>> load_balancers;
+  // Makes what DNS clusters look their names up with, on `loop`. Null: their
+  // names are not looked up, each is a host.
+  absl::AnyInvocable<std::unique_ptr<event::Resolver>(
+      const base::DnsResolverOptions&)>
+      make_resolver;
   absl::AnyInvocable<void(LogLevel, std::string_view)> log;
   // As in ClusterContext.
   decltype(ClusterContext::attach) attach;
@@ -89,6 +97,8 @@ class Engine {
 
   // Picks fail from now on; tokens may still be reported.
   void Shutdown();
+  // Looks up no more names. After Shutdown(), on the loop.
+  void StopDns();
 
  private:
   struct Target;
@@ -108,6 +118,12 @@ class Engine {
       const std::string& listener,
       std::shared_ptr<const model::RouteConfig> routes);
   void UpdateLocalCluster();
+  bool LooksUp(const model::Cluster& cluster) const;
+  void UpdateDns(ClusterId id);
+  std::shared_ptr<event::Resolver> ResolverFor(
+      const base::DnsResolverOptions& options);
+  void OnDnsChange(ClusterId id);
+  void ApplyDnsChanges();
   void SetChunk(ClusterId id, std::shared_ptr<const ClusterVersion> version);
   void Publish();
   void Reclaim();
@@ -146,6 +162,12 @@ class Engine {
   std::vector<Retired<RouteBinding>> old_bindings_;
   std::vector<Retired<RuntimeCluster>> old_clusters_;
   absl::flat_hash_set<RuntimeCluster*> draining_;
+  // Those that clusters use now.
+  std::vector<
+      std::pair<base::DnsResolverOptions, std::weak_ptr<event::Resolver>>>
+      resolvers_;
+  // With news that are not applied yet; a task is posted for them.
+  absl::flat_hash_set<ClusterId> dns_changes_;
   bool reclaim_scheduled_ = false;
 };
 

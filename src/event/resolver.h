@@ -36,8 +36,8 @@ class Resolver {
   // No callback runs after it.
   virtual ~Resolver() = default;
 
-  // A name that is an IP address (IPv6 with or without brackets) is answered
-  // without a lookup, whatever its family.
+  // Never 0. A name that is an IP address (IPv6 with or without brackets) is
+  // answered without a lookup, whatever its family.
   virtual LookupId Resolve(std::string_view name, uint16_t port,
                            base::DnsLookupFamily family, Callback callback) = 0;
   // The callback does not run. Nothing happens if it has run.

@@ -5,7 +5,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/strings.h"
+#include "event/ares_resolver.h"
 
 namespace meshlib::mesh {
 namespace {
@@ -29,7 +29,8 @@ uint32_t StripesOf(const MeshOptions& options) {
 
 // Takes `log` out of the options.
 cluster::EngineOptions EngineOptionsOf(MeshOptions& options,
-                                       event::Loop* loop) {
+                                       event::EpollLoop* loop,
+                                       ResolverFactory make_resolver) {
   cluster::EngineOptions engine;
   engine.clock = options.clock;
   engine.loop = loop;
@@ -37,6 +38,12 @@ cluster::EngineOptions EngineOptionsOf(MeshOptions& options,
   engine.exclusive_stripes = StripesOf(options);
   engine.nearest_first = options.nearest_first;
   engine.load_balancers = options.load_balancers;
+  engine.make_resolver = std::move(make_resolver);
+  if (options.resolve_names && !engine.make_resolver) {
+    engine.make_resolver = [loop](const base::DnsResolverOptions& dns) {
+      return std::make_unique<event::AresResolver>(loop, dns);
+    };
+  }
   engine.log = std::move(options.log);
   engine.attach =
       [](const std::shared_ptr<const model::Cluster>& config,
@@ -54,19 +61,23 @@ MeshOptions WithDefaults(MeshOptions options) {
 
 }  // namespace
 
-Core::Core(MeshOptions options, std::unique_ptr<event::EpollLoop> loop)
+Core::Core(MeshOptions options, std::unique_ptr<event::EpollLoop> loop,
+           ResolverFactory make_resolver)
     : options_(std::move(options)),
       loop_(std::move(loop)),
-      engine_(EngineOptionsOf(options_, loop_.get())) {}
+      engine_(
+          EngineOptionsOf(options_, loop_.get(), std::move(make_resolver))) {}
 
 Core::~Core() { Shutdown(); }
 
 absl::StatusOr<std::shared_ptr<Core>> Core::Create(
-    std::shared_ptr<const model::Config> config, MeshOptions options) {
+    std::shared_ptr<const model::Config> config, MeshOptions options,
+    ResolverFactory make_resolver) {
   options = WithDefaults(std::move(options));
   auto loop = event::EpollLoop::Create(options.clock);
   if (!loop.ok()) return loop.status();
-  std::shared_ptr<Core> core(new Core(std::move(options), *std::move(loop)));
+  std::shared_ptr<Core> core(
+      new Core(std::move(options), *std::move(loop), std::move(make_resolver)));
   absl::Status status = core->Apply(std::move(config));
   if (status.ok() && core->options_.own_thread) status = core->loop_->Start();
   if (!status.ok()) return status;
@@ -131,6 +142,7 @@ void Core::Shutdown() {
   }
   engine_.Shutdown();
   loop_->Stop();
+  loop_->RunNow([this] { engine_.StopDns(); });
 }
 
 }  // namespace meshlib::mesh

@@ -7,11 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/dns.h"
 #include "base/mutex.h"
 #include "cluster/engine.h"
 #include "event/epoll_loop.h"
+#include "event/resolver.h"
 #include "lb/balancer.h"
 #include "mesh/transport.h"
 #include "meshlib/mesh.h"
@@ -19,13 +22,18 @@
 
 namespace meshlib::mesh {
 
+// As EngineOptions::make_resolver. Null: c-ares, if the options allow it.
+using ResolverFactory = absl::AnyInvocable<std::unique_ptr<event::Resolver>(
+    const base::DnsResolverOptions&)>;
+
 // What a Mesh and its Targets share: the loop, the engine on it, and where
 // the configuration came from. Thread-safe. Lives as long as any of them.
 class Core {
  public:
   // `config` is not null. Starts the control thread if the options say so.
   static absl::StatusOr<std::shared_ptr<Core>> Create(
-      std::shared_ptr<const model::Config> config, MeshOptions options);
+      std::shared_ptr<const model::Config> config, MeshOptions options,
+      ResolverFactory make_resolver);
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -51,7 +59,8 @@ class Core {
   std::shared_ptr<const lb::Balancer> BalancerOf(std::string_view cluster);
 
  private:
-  Core(MeshOptions options, std::unique_ptr<event::EpollLoop> loop);
+  Core(MeshOptions options, std::unique_ptr<event::EpollLoop> loop,
+       ResolverFactory make_resolver);
 
   MeshOptions options_;
   const std::unique_ptr<event::EpollLoop> loop_;
@@ -72,7 +81,8 @@ class MeshFactory {
  public:
   static const std::shared_ptr<Core>& SharedCoreOf(Mesh& mesh);
   static absl::StatusOr<std::unique_ptr<Mesh>> Create(
-      std::shared_ptr<const model::Config> config, MeshOptions options);
+      std::shared_ptr<const model::Config> config, MeshOptions options,
+      ResolverFactory make_resolver = nullptr);
   static Core& CoreOf(Mesh& mesh);
 };
 

@@ -22,8 +22,10 @@ absl::StatusOr<std::unique_ptr<Mesh>> Mesh::Create(MeshOptions options) {
 }
 
 absl::StatusOr<std::unique_ptr<Mesh>> mesh::MeshFactory::Create(
-    std::shared_ptr<const model::Config> config, MeshOptions options) {
-  auto core = Core::Create(std::move(config), std::move(options));
+    std::shared_ptr<const model::Config> config, MeshOptions options,
+    ResolverFactory make_resolver) {
+  auto core = Core::Create(std::move(config), std::move(options),
+                           std::move(make_resolver));
   if (!core.ok()) return core.status();
   return std::unique_ptr<Mesh>(new Mesh(*std::move(core)));
 }

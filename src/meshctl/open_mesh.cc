@@ -95,6 +95,7 @@ absl::StatusOr<OpenMesh> Open(std::string path,
   options.seed = seed;
   options.nearest_first = nearest_first;
   options.own_thread = false;
+  options.resolve_names = false;  // offline
   options.thread_stripes = 1;
   options.log = [&log](LogLevel level, std::string_view text) {
     if (level == LogLevel::kInfo) return;

@@ -122,6 +122,15 @@ bool operator==(const UpstreamHttp& a, const UpstreamHttp& b) {
   return all(a) == all(b);
 }
 
+bool operator==(const DnsDiscovery& a, const DnsDiscovery& b) {
+  return std::tie(a.refresh_rate, a.jitter, a.failure_base_interval,
+                  a.failure_max_interval, a.respect_dns_ttl, a.lookup_family,
+                  a.wait_for_warm_on_init, a.resolver) ==
+         std::tie(b.refresh_rate, b.jitter, b.failure_base_interval,
+                  b.failure_max_interval, b.respect_dns_ttl, b.lookup_family,
+                  b.wait_for_warm_on_init, b.resolver);
+}
+
 bool operator==(const Cluster& a, const Cluster& b) {
   const auto same = [](const auto& x, const auto& y) {
     return x == y || (x && y && *x == *y);
@@ -129,12 +138,12 @@ bool operator==(const Cluster& a, const Cluster& b) {
   return std::tie(a.name, a.type, a.eds_service_name, a.aggregate,
                   a.connect_timeout, a.lb, a.circuit_breakers,
                   a.outlier_detection, a.transport_socket_matches,
-                  a.expected_identities, a.per_connection_buffer_limit_bytes,
-                  a.http) ==
+                  a.expected_identities, a.dns,
+                  a.per_connection_buffer_limit_bytes, a.http) ==
              std::tie(b.name, b.type, b.eds_service_name, b.aggregate,
                       b.connect_timeout, b.lb, b.circuit_breakers,
                       b.outlier_detection, b.transport_socket_matches,
-                      b.expected_identities,
+                      b.expected_identities, b.dns,
                       b.per_connection_buffer_limit_bytes, b.http) &&
          same(a.tls, b.tls) && same(a.endpoints, b.endpoints) &&
          same(a.metadata, b.metadata);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "base/dns.h"
 #include "model/endpoints.h"
 #include "model/metadata.h"
 #include "model/tls.h"
@@ -221,6 +222,24 @@ struct UpstreamHttp {
   friend bool operator==(const UpstreamHttp& a, const UpstreamHttp& b);
 };
 
+// How the names of a STRICT_DNS or LOGICAL_DNS cluster are looked up: Envoy's
+// dns_* fields of Cluster and DnsCluster.
+struct DnsDiscovery {
+  absl::Duration refresh_rate = absl::Seconds(5);
+  // After a success up to this (exclusive) is added.
+  absl::Duration jitter = absl::ZeroDuration();
+  // dns_failure_refresh_rate; unset: refresh_rate, and 10 times the base.
+  std::optional<absl::Duration> failure_base_interval;
+  std::optional<absl::Duration> failure_max_interval;
+  bool respect_dns_ttl = false;
+  base::DnsLookupFamily lookup_family = base::DnsLookupFamily::kAuto;
+  // Whether picks before the first answer say "not ready", else "no hosts".
+  bool wait_for_warm_on_init = true;
+  std::optional<base::DnsResolverOptions> resolver;  // unset: Config's
+
+  friend bool operator==(const DnsDiscovery& a, const DnsDiscovery& b);
+};
+
 // One cluster as configured. Immutable once it is shared.
 struct Cluster {
   std::string name;
@@ -239,6 +258,7 @@ struct Cluster {
   // the transport_socket if that is TLS, else of the entry of
   // transport_socket_matches that Istio's `tlsMode: istio` selects.
   std::vector<std::string> expected_identities;
+  std::optional<DnsDiscovery> dns;  // DNS clusters, unset: the defaults
   // Inline endpoints: static and DNS clusters. Null for EDS.
   std::shared_ptr<const Endpoints> endpoints;
   std::shared_ptr<const Metadata> metadata;

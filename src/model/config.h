@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/dns.h"
 #include "model/cluster.h"
 #include "model/endpoints.h"
 #include "model/listener.h"
@@ -29,6 +30,8 @@ struct Node {
 struct Config {
   Node node;
   std::string local_cluster_name;  // cluster_manager.local_cluster_name
+  // Of clusters that do not say how their names are looked up.
+  base::DnsResolverOptions dns_resolver;
   // Runtime values of the static layers, later layers over earlier ones.
   std::map<std::string, Value, std::less<>> runtime;
 

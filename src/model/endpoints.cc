@@ -25,10 +25,10 @@ const char* HealthStatusName(HealthStatus status) {
 }
 
 bool operator==(const Endpoint& a, const Endpoint& b) {
-  if (std::tie(a.address, a.hostname, a.additional_addresses, a.weight,
-               a.health) != std::tie(b.address, b.hostname,
-                                     b.additional_addresses, b.weight,
-                                     b.health)) {
+  if (std::tie(a.address, a.hostname, a.additional_addresses, a.logical_name,
+               a.weight, a.health) !=
+      std::tie(b.address, b.hostname, b.additional_addresses, b.logical_name,
+               b.weight, b.health)) {
     return false;
   }
   if (a.metadata == b.metadata) return true;
@@ -45,6 +45,9 @@ void AddFingerprints(LocalityEndpoints& locality) {
     hash = base::XxHash64(endpoint.hostname, hash);
     for (const std::string& address : endpoint.additional_addresses) {
       hash = base::XxHash64(address, hash);
+    }
+    if (!endpoint.logical_name.empty()) {
+      hash = base::XxHash64(endpoint.logical_name, hash);
     }
     const uint64_t has_metadata = endpoint.metadata != nullptr ? 1 : 0;
     locality.fingerprints.push_back((hash & ~uint64_t{1}) | has_metadata);

@@ -32,7 +32,11 @@ const char* HealthStatusName(HealthStatus status);  // "HEALTHY"
 struct Endpoint {
   std::string address;  // "10.0.0.1:80", "[::1]:80", "unix:/path"
   std::string hostname;
+  // Of the same host, for Happy Eyeballs; `address` is the first to try.
   std::vector<std::string> additional_addresses;
+  // What the host is known by where its address may change (LOGICAL_DNS);
+  // empty: its address.
+  std::string logical_name;
   uint32_t weight = 1;
   HealthStatus health = HealthStatus::kUnknown;
   std::shared_ptr<const Metadata> metadata;  // may be null

@@ -8,7 +8,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "absl/types/span.h"
 #include "model/endpoints.h"
 #include "model/locality.h"
 
@@ -114,12 +116,18 @@ struct CounterPlace {
 // when no request that picked it is left. Thread-safe.
 class alignas(64) Host {
  public:
+  // What few hosts have.
+  struct Addresses {
+    std::string logical_name;  // as in Endpoint
+    std::vector<std::string> additional;
+  };
   struct Identity {
     std::string address;
     std::string hostname;
     std::shared_ptr<const Locality> locality;  // never null
     std::shared_ptr<const Metadata> metadata;  // may be null
     uint32_t priority = 0;
+    std::unique_ptr<const Addresses> addresses;  // null: `address` is all
   };
   static constexpr uint32_t kNoIndex = UINT32_MAX;
 
@@ -163,6 +171,19 @@ class alignas(64) Host {
   const Locality& locality() const { return *identity_.locality; }
   const Metadata* metadata() const { return metadata_; }
   uint32_t priority() const { return identity_.priority; }
+  // What tells the host from others of its locality: its address, unless that
+  // may change. A host whose address did is another object with the same state.
+  const std::string& key() const {
+    return identity_.addresses == nullptr ||
+                   identity_.addresses->logical_name.empty()
+               ? identity_.address
+               : identity_.addresses->logical_name;
+  }
+  // Further addresses, for Happy Eyeballs. `address` is the first to try.
+  absl::Span<const std::string> additional_addresses() const {
+    if (identity_.addresses == nullptr) return {};
+    return identity_.addresses->additional;
+  }
   const Identity& identity() const { return identity_; }
   const std::shared_ptr<HostState>& shared_state() const {
     return state_owner_;

@@ -75,6 +75,7 @@ set(MESHLIB_PROTO_FILES
   meshlib/xds/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.proto
   meshlib/xds/envoy/extensions/load_balancing_policies/subset/v3/subset.proto
   meshlib/xds/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality.proto
+  meshlib/xds/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.proto
   meshlib/xds/envoy/extensions/path/match/uri_template/v3/uri_template_match.proto
   meshlib/xds/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite.proto
   meshlib/xds/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts.proto

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "xds/check_bootstrap.h"
 #include "xds/convert_config_source.h"
+#include "xds/convert_dns.h"
 #include "xds/convert_values.h"
 
 namespace meshlib::xds {
@@ -133,6 +134,7 @@ void ConvertBootstrap(const bootstrap::Bootstrap& in, FieldErrors& errors,
   if (in.has_layered_runtime()) {
     ConvertRuntime(in.layered_runtime(), errors, out.runtime);
   }
+  out.dns_resolver = ConvertDefaultDnsResolver(in, errors);
   if (in.has_dynamic_resources()) {
     ConvertDynamicResources(in.dynamic_resources(), errors, deferred);
   }

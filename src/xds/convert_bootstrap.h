@@ -13,8 +13,8 @@
 namespace meshlib::xds {
 
 // What a bootstrap says beside its static resources: the node, the local
-// cluster's name and the runtime. Adds to `errors` what Envoy's own code would
-// refuse, and notes for what has no effect yet.
+// cluster's name, the runtime and the DNS resolver. Adds to `errors` what
+// Envoy's own code would refuse, and notes for what has no effect yet.
 void ConvertBootstrap(const envoy::config::bootstrap::v3::Bootstrap& in,
                       FieldErrors& errors, DeferredChecks* deferred,
                       model::Config& out);

@@ -15,6 +15,7 @@
 #include "meshlib/xds/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "meshlib/xds/envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "xds/convert_config_source.h"
+#include "xds/convert_dns.h"
 #include "xds/convert_endpoints.h"
 #include "xds/convert_http_options.h"
 #include "xds/convert_lb.h"
@@ -351,19 +352,6 @@ void CheckHttpOptions(const Cluster& in, const HttpProtocolOptions* extension,
   }
 }
 
-void CheckDns(const Cluster& in, FieldErrors& errors) {
-  if (!in.has_dns_failure_refresh_rate()) return;
-  ScopedField scope(errors, "dns_failure_refresh_rate");
-  const auto& rate = in.dns_failure_refresh_rate();
-  const auto base = ConvertOptionalDuration(
-      rate.has_base_interval(), rate.base_interval(), "base_interval", errors);
-  const auto max = ConvertOptionalDuration(
-      rate.has_max_interval(), rate.max_interval(), "max_interval", errors);
-  if (base && max && *max < *base) {
-    errors.ErrorAt("max_interval", "max_interval < base_interval");
-  }
-}
-
 void CheckOriginalDst(const Cluster& in, FieldErrors& errors) {
   const auto& config = in.original_dst_lb_config();
   if (!config.http_header_name().empty() && !config.use_http_header()) {
@@ -448,7 +436,7 @@ std::shared_ptr<const model::Cluster> ConvertCluster(
   CheckHttpOptions(in, extension, errors);
   out->http = ConvertUpstreamHttp(in, extension, errors);
   CheckHealthChecks(in, UsesHttp2(in, extension), errors);
-  CheckDns(in, errors);
+  out->dns = ConvertDns(in, out->type, errors);
   CheckOriginalDst(in, errors);
   CheckFilters(in, errors);
   NoteUnsupported(in, errors);
