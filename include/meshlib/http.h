@@ -132,8 +132,8 @@ class MESHLIB_EXPORT Client {
   absl::StatusOr<Response> Post(std::string_view url, std::string_view body,
                                 std::string_view content_type) const;
 
-  // Called once, on an I/O thread of the mesh. It should not block, but may
-  // start other calls, blocking ones too.
+  // Called once, on an I/O thread of the mesh. It should not block, and may
+  // start other calls; a blocking one is FailedPrecondition there.
   using Callback = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
   CallHandle SendAsync(Request request, Callback done) const;
 

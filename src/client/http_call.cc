@@ -114,6 +114,10 @@ absl::Status HttpCall::Prepare() {
 }
 
 absl::StatusOr<http::Response> HttpCall::Run() {
+  if (environment_->transport->OnIoThread()) {
+    return absl::FailedPreconditionError(
+        "a blocking call from a callback would wait for its own thread");
+  }
   const absl::Status status = Prepare();
   if (!status.ok()) return status;
   io_ = environment_->core->engine().slots().Current().stripe.index %

@@ -201,6 +201,7 @@ absl::Status EpollLoop::Start() {
 }
 
 void EpollLoop::Run() {
+  own_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   while (!agenda_.closed()) RunOnce(absl::InfiniteDuration());
 }
 

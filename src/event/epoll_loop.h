@@ -65,6 +65,12 @@ class EpollLoop final : public IoLoop {
   // run. Thread-safe, not from the loop itself.
   void Stop();
 
+  // Whether the calling thread is the one that Start() has started.
+  bool OnOwnThread() const {
+    return own_thread_.load(std::memory_order_relaxed) ==
+           std::this_thread::get_id();
+  }
+
   // Runs `task` now, on the calling thread, between the loop's own work, as
   // if the loop had run it. Not from the loop itself.
   template <typename F>
@@ -102,6 +108,7 @@ class EpollLoop final : public IoLoop {
   // `wake_`, so that work asked for by the loop's own work costs no call.
   std::atomic<bool> woken_{false};
   std::thread thread_;
+  std::atomic<std::thread::id> own_thread_{};
 
   base::Mutex watches_mutex_;
   absl::flat_hash_map<WatchId, Watch> watches_

@@ -39,6 +39,13 @@ void Transport::Shutdown() {
   for (const auto& loop : loops_) loop->Stop();
 }
 
+bool Transport::OnIoThread() const {
+  for (const auto& loop : loops_) {
+    if (loop->OnOwnThread()) return true;
+  }
+  return control_->OnOwnThread();
+}
+
 net::HostPool& Transport::PoolOf(const model::Host& host,
                                  const Upstream& upstream) {
   std::atomic<model::HostConnections*>& place = host.state().pool;

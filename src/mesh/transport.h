@@ -32,6 +32,9 @@ class Transport {
     return wheels_[index];
   }
 
+  // Whether the calling thread does I/O for others: it must not wait for any.
+  bool OnIoThread() const;
+
   // The pool of a host. The host must be pinned, or in a read section.
   net::HostPool& PoolOf(const model::Host& host, const Upstream& upstream);
 

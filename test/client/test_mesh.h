@@ -1,0 +1,103 @@
+#ifndef MESHLIB_TEST_CLIENT_TEST_MESH_H_
+#define MESHLIB_TEST_CLIENT_TEST_MESH_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "meshlib/http.h"
+#include "meshlib/mesh.h"
+#include "meshlib/testing/backend.h"
+
+namespace meshlib::client {
+
+// What a test's mesh is made of: one listener, one route to one cluster of
+// backends.
+struct MeshText {
+  bool http2 = false;
+  std::vector<std::string> addresses;
+  // Of the one route's action, "cluster" aside.
+  std::string action = "timeout: 10s";
+  std::string more_routes;  // before it, each "- {...}"
+  std::string virtual_host;
+  std::string cluster;  // more fields
+  std::string thresholds =
+      "max_retries: 1024, max_requests: 10000, "
+      "max_connections: 10000, max_pending_requests: 10000";
+  std::string http2_options;  // of http2_protocol_options
+
+  std::string ToString() const {
+    std::string endpoints;
+    for (const std::string& address : addresses) {
+      const size_t colon = address.rfind(':');
+      absl::StrAppend(&endpoints,
+                      "        - endpoint: {address: {socket_address: "
+                      "{address: ",
+                      address.substr(0, colon),
+                      ", port_value: ", address.substr(colon + 1), "}}}\n");
+    }
+    return absl::StrCat(R"(static_resources:
+  listeners:
+  - name: l
+    address: {socket_address: {address: 0.0.0.0, port_value: 80}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: x
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+          route_config:
+            name: r
+            virtual_hosts:
+            - name: v
+              domains: ['*']
+              )",
+                        virtual_host, R"(
+              routes:
+)",
+                        more_routes, R"(
+              - match: {prefix: /}
+                route: {cluster: c, )",
+                        action, R"(}
+  clusters:
+  - name: c
+    type: STATIC
+    connect_timeout: 1s
+    circuit_breakers: {thresholds: [{)",
+                        thresholds, R"(}]}
+)",
+                        cluster.empty() ? "" : "    ", cluster, R"(
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        '@type': type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: {)",
+                        http2 ? "http2_protocol_options: {" + http2_options
+                              : "http_protocol_options: {",
+                        R"(}}
+    load_assignment:
+      cluster_name: c
+      endpoints:
+      - lb_endpoints:
+)",
+                        endpoints);
+  }
+};
+
+// Istio's default policy, with `reset`.
+inline constexpr char kRetries[] =
+    "retry_policy: {retry_on: 'connect-failure,refused-stream,unavailable,"
+    "cancelled,retriable-status-codes,reset', retriable_status_codes: [503], "
+    "num_retries: 2, retry_back_off: {base_interval: 0.001s}, "
+    "retry_host_predicate: [{name: envoy.retry_host_predicates.previous_hosts, "
+    "typed_config: {'@type': "
+    "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3."
+    "PreviousHostsPredicate}}], host_selection_retry_max_attempts: 5}";
+
+}  // namespace meshlib::client
+
+#endif  // MESHLIB_TEST_CLIENT_TEST_MESH_H_
