@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -25,6 +26,14 @@ absl::Status CheckPemSize(std::string_view pem, std::string_view what) {
 
 // Instead of the default, which asks on the terminal.
 int NoPassphrase(char*, int, int, void*) { return -1; }
+
+// Of a std::string_view.
+int GivePassphrase(char* out, int size, int, void* passphrase) {
+  const auto& text = *static_cast<const std::string_view*>(passphrase);
+  if (text.empty() || text.size() > static_cast<size_t>(size)) return -1;
+  memcpy(out, text.data(), text.size());
+  return static_cast<int>(text.size());
+}
 
 // Reads blocks until there are no more. PEM readers pass over blocks of other
 // kinds, and end with "no start line".
@@ -85,6 +94,23 @@ std::optional<std::string> AddressOf(const ASN1_STRING* value) {
   return text;
 }
 
+void AddOtherName(const OTHERNAME* name, PeerIdentity& out) {
+  switch (ASN1_TYPE_get(name->value)) {
+    case V_ASN1_UTF8STRING:
+    case V_ASN1_IA5STRING:
+    case V_ASN1_PRINTABLESTRING:
+    case V_ASN1_VISIBLESTRING:
+      break;
+    default:
+      return;
+  }
+  char oid[128];
+  const int size = OBJ_obj2txt(oid, sizeof(oid), name->type_id, 1);
+  auto value = TextOf(name->value->value.asn1_string);
+  if (size <= 0 || size >= static_cast<int>(sizeof(oid)) || !value) return;
+  out.other_names.push_back({oid, *std::move(value)});
+}
+
 void AddName(const GENERAL_NAME* name, PeerIdentity& out) {
   const auto add = [](std::optional<std::string> text,
                       std::vector<std::string>& names) {
@@ -99,6 +125,8 @@ void AddName(const GENERAL_NAME* name, PeerIdentity& out) {
       return add(TextOf(name->d.rfc822Name), out.emails);
     case GEN_IPADD:
       return add(AddressOf(name->d.iPAddress), out.ip_addresses);
+    case GEN_OTHERNAME:
+      return AddOtherName(name->d.otherName, out);
     default:
       return;
   }
@@ -117,17 +145,20 @@ absl::StatusOr<std::vector<CrlPtr>> ParseCrls(std::string_view pem,
 }
 
 absl::StatusOr<PkeyPtr> ParsePrivateKey(std::string_view pem,
-                                        std::string_view what) {
+                                        std::string_view what,
+                                        std::string_view passphrase) {
   if (absl::Status size = CheckPemSize(pem, what); !size.ok()) return size;
   ERR_clear_error();
   const BioPtr bio = ReadingBio(pem);
   PkeyPtr key(
-      PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassphrase, nullptr));
+      PEM_read_bio_PrivateKey(bio.get(), nullptr, GivePassphrase, &passphrase));
   const std::string text = TakeSslErrors();
   if (key == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(ToAbsl(what), ": no unencrypted PEM private key in ",
-                     pem.size(), " bytes: ", text));
+    return absl::InvalidArgumentError(absl::StrCat(
+        ToAbsl(what),
+        passphrase.empty() ? ": no unencrypted PEM private key in "
+                           : ": no PEM private key of the password in ",
+        pem.size(), " bytes: ", text));
   }
   return key;
 }

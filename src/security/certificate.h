@@ -21,9 +21,10 @@ absl::StatusOr<std::vector<X509Ptr>> ParseCertificates(std::string_view pem,
                                                        std::string_view what);
 absl::StatusOr<std::vector<CrlPtr>> ParseCrls(std::string_view pem,
                                               std::string_view what);
-// An unencrypted key. Never asks for a passphrase.
+// Encrypted only if there is a passphrase. Never asks for one.
 absl::StatusOr<PkeyPtr> ParsePrivateKey(std::string_view pem,
-                                        std::string_view what);
+                                        std::string_view what,
+                                        std::string_view passphrase);
 
 // The subject and the alternative names. Names with a NUL or another
 // non-printable byte are left out: they are made to be misread.

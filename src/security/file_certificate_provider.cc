@@ -9,10 +9,10 @@ namespace {
 constexpr int kMaxReads = 4;
 
 // Two reads that agree: nobody swapped the files in the middle of one.
-absl::StatusOr<TlsMaterial> ReadStable(const TlsFiles& files,
+absl::StatusOr<TlsMaterial> ReadStable(const TlsSources& sources,
                                        TlsMaterial first) {
   for (int i = 1; i < kMaxReads; ++i) {
-    absl::StatusOr<TlsMaterial> again = ReadTlsFiles(files);
+    absl::StatusOr<TlsMaterial> again = ReadTlsSources(sources);
     if (!again.ok() || *again == first) return again;
     first = *std::move(again);
   }
@@ -21,8 +21,8 @@ absl::StatusOr<TlsMaterial> ReadStable(const TlsFiles& files,
 
 }  // namespace
 
-FileCertificateProvider::FileCertificateProvider(TlsFiles files)
-    : files_(std::move(files)) {}
+FileCertificateProvider::FileCertificateProvider(TlsSources sources)
+    : sources_(std::move(sources)) {}
 
 std::shared_ptr<const TlsMaterial> FileCertificateProvider::Latest() const {
   const base::MutexLock lock(mutex_);
@@ -30,11 +30,11 @@ std::shared_ptr<const TlsMaterial> FileCertificateProvider::Latest() const {
 }
 
 absl::Status FileCertificateProvider::Refresh() {
-  absl::StatusOr<TlsMaterial> read = ReadTlsFiles(files_);
+  absl::StatusOr<TlsMaterial> read = ReadTlsSources(sources_);
   if (!read.ok()) return read.status();
   const std::shared_ptr<const TlsMaterial> before = Latest();
   if (before != nullptr && *before == *read) return absl::OkStatus();
-  read = ReadStable(files_, *std::move(read));
+  read = ReadStable(sources_, *std::move(read));
   if (!read.ok()) return read.status();
   if (absl::Status check = CheckTlsMaterial(*read); !check.ok()) return check;
   auto next = std::make_shared<const TlsMaterial>(*std::move(read));

@@ -16,13 +16,13 @@ namespace meshlib::security {
 class FileCertificateProvider final : public CertificateProvider {
  public:
   // Reads nothing: the first Refresh() does.
-  explicit FileCertificateProvider(TlsFiles files);
+  explicit FileCertificateProvider(TlsSources sources);
 
   std::shared_ptr<const TlsMaterial> Latest() const override;
   absl::Status Refresh() override;
 
  private:
-  const TlsFiles files_;
+  const TlsSources sources_;
   mutable base::Mutex mutex_;
   std::shared_ptr<const TlsMaterial> latest_ MESHLIB_GUARDED_BY(mutex_);
 };

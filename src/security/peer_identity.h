@@ -14,11 +14,20 @@ struct PeerIdentity {
   std::vector<std::string> dns_names;
   std::vector<std::string> ip_addresses;  // as inet_ntop writes them
   std::vector<std::string> emails;
+  struct OtherName {
+    std::string oid;  // "1.3.6.1.4.1.311.20.2.3"
+    std::string value;
+
+    friend bool operator==(const OtherName& a, const OtherName& b) {
+      return a.oid == b.oid && a.value == b.value;
+    }
+  };
+  std::vector<OtherName> other_names;  // those whose value is a text
 
   friend bool operator==(const PeerIdentity& a, const PeerIdentity& b) {
     return a.subject == b.subject && a.uris == b.uris &&
            a.dns_names == b.dns_names && a.ip_addresses == b.ip_addresses &&
-           a.emails == b.emails;
+           a.emails == b.emails && a.other_names == b.other_names;
   }
 };
 

@@ -24,6 +24,8 @@ const char* TypeName(SanMatcher::Type type) {
       return "URI";
     case SanMatcher::Type::kIpAddress:
       return "IP_ADDRESS";
+    case SanMatcher::Type::kOtherName:
+      return "OTHER_NAME";
   }
   return "?";
 }
@@ -54,6 +56,7 @@ const std::vector<std::string>& NamesOf(const PeerIdentity& identity,
     case SanMatcher::Type::kUri:
       return identity.uris;
     case SanMatcher::Type::kIpAddress:
+    case SanMatcher::Type::kOtherName:
       break;
   }
   return identity.ip_addresses;
@@ -99,6 +102,10 @@ absl::StatusOr<CompiledSanMatcher> CompiledSanMatcher::Create(
     return absl::InvalidArgumentError(absl::StrCat(
         "match_typed_subject_alt_names: ", Describe(config), ": is empty"));
   }
+  if (config.san_type == SanMatcher::Type::kOtherName && config.oid.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "match_typed_subject_alt_names: ", Describe(config), ": has no oid"));
+  }
   if (config.matcher.kind == Kind::kRegex &&
       !model::CompileRegex(config.matcher.value)->ok()) {
     return absl::InvalidArgumentError(
@@ -122,6 +129,12 @@ CompiledSanMatcher::CompiledSanMatcher(const SanMatcher& config)
     : config_(config), text_(config.matcher) {}
 
 bool CompiledSanMatcher::Matches(const PeerIdentity& identity) const {
+  if (config_.san_type == SanMatcher::Type::kOtherName) {
+    const auto& others = identity.other_names;
+    return std::any_of(others.begin(), others.end(), [&](const auto& other) {
+      return other.oid == config_.oid && text_.Matches(other.value);
+    });
+  }
   const auto& names = NamesOf(identity, config_.san_type);
   const bool as_dns = config_.san_type == SanMatcher::Type::kDns &&
                       config_.matcher.kind == Kind::kExact;

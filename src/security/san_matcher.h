@@ -7,19 +7,12 @@
 
 #include "absl/status/statusor.h"
 #include "model/matchers.h"
-#include "model/route.h"
+#include "model/tls.h"
 #include "security/peer_identity.h"
 
 namespace meshlib::security {
 
-// Envoy's SubjectAltNameMatcher: one kind of subject alternative name and a
-// text matcher for it. A value. Envoy's older match_subject_alt_names stands
-// for one of each kind.
-struct SanMatcher {
-  enum class Type { kEmail, kDns, kUri, kIpAddress };
-  Type san_type = Type::kUri;
-  model::StringMatcher matcher;
-};
+using SanMatcher = model::SubjectAltNameMatcher;
 
 // Whether a certificate for the DNS name `pattern` is one for `name`. Case is
 // ignored; "*." as the whole first label stands for exactly one label (a

@@ -1,8 +1,13 @@
 #include "security/tls_context.h"
 
+#include <openssl/sha.h>
+
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -19,6 +24,7 @@ constexpr char kDefaultCiphers[] =
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
 constexpr long kMaxPeerChainBytes = 100 * 1024;
+constexpr size_t kSha256Bytes = 32;
 
 int WireVersion(TlsVersion version) {
   return version == TlsVersion::kTls12 ? TLS1_2_VERSION : TLS1_3_VERSION;
@@ -81,7 +87,43 @@ std::string NamesText(const PeerIdentity& identity) {
   add("DNS", identity.dns_names);
   add("IP_ADDRESS", identity.ip_addresses);
   add("EMAIL", identity.emails);
+  for (const auto& other : identity.other_names) {
+    add("OTHER_NAME", {absl::StrCat(other.oid, " ", other.value)});
+  }
   return all.empty() ? "no name" : absl::StrJoin(all, ", ");
+}
+
+// For allow_expired_certificate.
+int PassOverTimes(int ok, X509_STORE_CTX* store) {
+  const int error = X509_STORE_CTX_get_error(store);
+  if (ok == 1 || (error != X509_V_ERR_CERT_HAS_EXPIRED &&
+                  error != X509_V_ERR_CERT_NOT_YET_VALID)) {
+    return ok;
+  }
+  X509_STORE_CTX_set_error(store, X509_V_OK);
+  return 1;
+}
+
+std::string Sha256(const unsigned char* data, size_t size) {
+  std::string out(kSha256Bytes, '\0');
+  SHA256(data, size, reinterpret_cast<unsigned char*>(out.data()));
+  return out;
+}
+
+// Of what `encode`, one of the libraries' i2d functions, makes of `object`.
+template <typename T>
+std::string Sha256Of(int (*encode)(T, unsigned char**),
+                     std::remove_const_t<std::remove_pointer_t<T>>* object) {
+  unsigned char* bytes = nullptr;
+  const int size = encode(object, &bytes);
+  if (size <= 0) return "";
+  std::string out = Sha256(bytes, static_cast<size_t>(size));
+  OPENSSL_free(bytes);
+  return out;
+}
+
+bool Contains(const std::vector<std::string>& list, const std::string& text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
 }
 
 }  // namespace
@@ -163,6 +205,13 @@ absl::Status TlsContext::Impl::SetCiphers(const TlsOptions& options) {
     return Invalid(
         absl::StrCat("ecdh_curves: \"", base::Excerpt(curves), "\""));
   }
+  const std::string algorithms =
+      absl::StrJoin(options.signature_algorithms, ":");
+  if (!algorithms.empty() &&
+      SSL_CTX_set1_sigalgs_list(ctx(), algorithms.c_str()) != 1) {
+    return Invalid(absl::StrCat("signature_algorithms: \"",
+                                base::Excerpt(algorithms), "\""));
+  }
   return absl::OkStatus();
 }
 
@@ -173,7 +222,8 @@ absl::Status TlsContext::Impl::SetCertificate(const TlsMaterial& material) {
   }
   const auto chain =
       ParseCertificates(material.certificate_chain, "certificate_chain");
-  const auto key = ParsePrivateKey(material.private_key, "private_key");
+  const auto key =
+      ParsePrivateKey(material.private_key, "private_key", material.password);
   if (!chain.ok()) return chain.status();
   if (!key.ok()) return key.status();
   bool ok = SSL_CTX_use_certificate(ctx(), chain->front().get()) == 1;
@@ -188,15 +238,19 @@ absl::Status TlsContext::Impl::SetCertificate(const TlsMaterial& material) {
 }
 
 absl::Status TlsContext::Impl::SetTrust(const TlsOptions& options) {
-  const TlsMaterial& material = options.material;
   accept_untrusted_ = options.accept_untrusted;
-  const bool can_verify = !material.trusted_ca.empty() || accept_untrusted_;
+  allow_expired_ = options.allow_expired_certificate;
+  const bool can_verify = !options.material.trusted_ca.empty() ||
+                          options.system_root_certs || accept_untrusted_;
   for (const SanMatcher& matcher : options.match_typed_subject_alt_names) {
     auto compiled = CompiledSanMatcher::Create(matcher);
     if (!compiled.ok()) return compiled.status();
     matchers_.push_back(*std::move(compiled));
   }
-  if (!can_verify && (role_ == Role::kClient || !matchers_.empty() ||
+  if (absl::Status status = SetPins(options); !status.ok()) return status;
+  const bool has_rules =
+      !matchers_.empty() || !spki_pins_.empty() || !leaf_pins_.empty();
+  if (!can_verify && (role_ == Role::kClient || has_rules ||
                       options.require_client_certificate)) {
     return Invalid(
         "trusted_ca: none is given, so no peer could be verified (and "
@@ -206,9 +260,26 @@ absl::Status TlsContext::Impl::SetTrust(const TlsOptions& options) {
     SSL_CTX_set_verify(ctx(), SSL_VERIFY_NONE, nullptr);
     return absl::OkStatus();
   }
+  const int required =
+      options.require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
+  SSL_CTX_set_verify(ctx(), SSL_VERIFY_PEER | required, nullptr);
+  SSL_CTX_set_cert_verify_callback(ctx(), VerifyPeer, this);
+  if (options.max_verify_depth) {
+    SSL_CTX_set_verify_depth(ctx(),
+                             static_cast<int>(*options.max_verify_depth));
+  }
+  return FillStore(options);
+}
+
+absl::Status TlsContext::Impl::FillStore(const TlsOptions& options) {
+  const TlsMaterial& material = options.material;
   X509_STORE* store = SSL_CTX_get_cert_store(ctx());
   // An intermediate CA may be the anchor, as with Envoy.
   unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
+  if (options.system_root_certs &&
+      SSL_CTX_set_default_verify_paths(ctx()) != 1) {
+    return Invalid("system_root_certs: the system has none");
+  }
   if (!material.trusted_ca.empty()) {
     const auto trusted = ParseCertificates(material.trusted_ca, "trusted_ca");
     if (!trusted.ok()) return trusted.status();
@@ -222,13 +293,34 @@ absl::Status TlsContext::Impl::SetTrust(const TlsOptions& options) {
     const auto crls = ParseCrls(material.crl, "crl");
     if (!crls.ok()) return crls.status();
     for (const CrlPtr& crl : *crls) X509_STORE_add_crl(store, crl.get());
-    flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
+    flags |= X509_V_FLAG_CRL_CHECK;
+    if (!options.only_verify_leaf_cert_crl) flags |= X509_V_FLAG_CRL_CHECK_ALL;
   }
   X509_STORE_set_flags(store, flags);
-  const int required =
-      options.require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
-  SSL_CTX_set_verify(ctx(), SSL_VERIFY_PEER | required, nullptr);
-  SSL_CTX_set_cert_verify_callback(ctx(), VerifyPeer, this);
+  if (allow_expired_) X509_STORE_set_verify_cb(store, PassOverTimes);
+  return absl::OkStatus();
+}
+
+absl::Status TlsContext::Impl::SetPins(const TlsOptions& options) {
+  for (const std::string& text : options.verify_certificate_spki) {
+    std::string pin;
+    if (!absl::Base64Unescape(text, &pin) || pin.size() != kSha256Bytes) {
+      return Invalid(absl::StrCat("verify_certificate_spki: \"",
+                                  base::Excerpt(text),
+                                  "\" is no SHA-256 in base64"));
+    }
+    spki_pins_.push_back(std::move(pin));
+  }
+  for (const std::string& text : options.verify_certificate_hash) {
+    const std::string hex = absl::StrReplaceAll(text, {{":", ""}});
+    if (hex.size() != 2 * kSha256Bytes ||
+        !std::all_of(hex.begin(), hex.end(), absl::ascii_isxdigit)) {
+      return Invalid(absl::StrCat("verify_certificate_hash: \"",
+                                  base::Excerpt(text),
+                                  "\" is no SHA-256 in hex"));
+    }
+    leaf_pins_.push_back(absl::HexStringToBytes(hex));
+  }
   return absl::OkStatus();
 }
 
@@ -293,14 +385,33 @@ std::string TlsContext::Impl::RefuseName(const X509* leaf,
   return "";
 }
 
+std::string TlsContext::Impl::RefusePin(const X509* leaf) const {
+  if (spki_pins_.empty() && leaf_pins_.empty()) return "";
+  auto* const certificate = const_cast<X509*>(leaf);
+  const bool pinned =
+      Contains(leaf_pins_, Sha256Of(i2d_X509, certificate)) ||
+      Contains(spki_pins_,
+               Sha256Of(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(certificate)));
+  return pinned ? ""
+                : Refusal(leaf,
+                          "it is none of verify_certificate_hash and "
+                          "verify_certificate_spki");
+}
+
+std::string TlsContext::Impl::RefuseLeaf(const X509* leaf,
+                                         const TlsCallbackState& state) const {
+  std::string why = RefuseName(leaf, state);
+  return why.empty() ? RefusePin(leaf) : why;
+}
+
 std::string TlsContext::Impl::RefuseResumed(
     const X509* leaf, const TlsCallbackState& state) const {
-  if (!accept_untrusted_ &&
+  if (!accept_untrusted_ && !allow_expired_ &&
       X509_cmp_current_time(X509_get0_notAfter(leaf)) <= 0) {
     return Refusal(leaf, absl::StrCat("it expired at ",
                                       TimeText(X509_get0_notAfter(leaf))));
   }
-  return RefuseName(leaf, state);
+  return RefuseLeaf(leaf, state);
 }
 
 // Runs in the middle of a handshake, on the session's thread.
@@ -321,7 +432,7 @@ int TlsContext::Impl::VerifyPeer(X509_STORE_CTX* store, void* impl) {
     }
     X509_STORE_CTX_set_error(store, X509_V_OK);
   }
-  state->refusal = self.RefuseName(X509_STORE_CTX_get0_cert(store), *state);
+  state->refusal = self.RefuseLeaf(X509_STORE_CTX_get0_cert(store), *state);
   if (state->refusal.empty()) return 1;
   X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
   return 0;

@@ -2,17 +2,20 @@
 #define MESHLIB_SECURITY_TLS_CONTEXT_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "model/tls.h"
 #include "security/san_matcher.h"
 #include "security/tls_material.h"
 
 namespace meshlib::security {
 
-enum class TlsVersion { kTls12, kTls13 };
+using model::TlsVersion;
 
 // What both ends of TLS configure; names and meanings are Envoy's
 // (CommonTlsContext, CertificateValidationContext, DownstreamTlsContext).
@@ -24,12 +27,22 @@ struct TlsOptions {
   // For TLS 1.2 (those of 1.3 are fixed), by OpenSSL's names; Envoy's groups
   // "[A|B]" stand for A, B. Empty: forward secret AEAD suites.
   std::vector<std::string> cipher_suites;
-  std::vector<std::string> ecdh_curves;     // empty: the library's
-  std::vector<std::string> alpn_protocols;  // in order of preference
+  std::vector<std::string> ecdh_curves;           // empty: the library's
+  std::vector<std::string> signature_algorithms;  // empty: the library's
+  std::vector<std::string> alpn_protocols;        // in order of preference
   // One must match the peer's certificate; empty: any name does.
   std::vector<SanMatcher> match_typed_subject_alt_names;
+  // Of the peer's certificate one of both lists must match; empty: any does.
+  // SHA-256 in base64 of its public key, and in hex of it as a whole.
+  std::vector<std::string> verify_certificate_spki;
+  std::vector<std::string> verify_certificate_hash;
+  // The system's trusted roots, besides those of the material.
+  bool system_root_certs = false;
+  bool allow_expired_certificate = false;
+  bool only_verify_leaf_cert_crl = false;
+  std::optional<uint32_t> max_verify_depth;  // between the leaf and the root
   // ACCEPT_UNTRUSTED: a chain that fails is no error (names still are).
-  // Without it a client must have trusted_ca.
+  // Without it a client must have a trusted_ca or system_root_certs.
   bool accept_untrusted = false;
   // Server: a client without a certificate is refused. With a trusted_ca but
   // without this one is asked for, and checked when it comes.

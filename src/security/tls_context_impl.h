@@ -30,7 +30,7 @@ class TlsContext::Impl {
 
   // Why a peer with this verified (or resumed) certificate is refused; empty:
   // it is not.
-  std::string RefuseName(const X509* leaf, const TlsCallbackState& state) const;
+  std::string RefuseLeaf(const X509* leaf, const TlsCallbackState& state) const;
   // The same for a certificate that an earlier handshake verified.
   std::string RefuseResumed(const X509* leaf,
                             const TlsCallbackState& state) const;
@@ -45,6 +45,10 @@ class TlsContext::Impl {
   absl::Status SetCiphers(const TlsOptions& options);
   absl::Status SetCertificate(const TlsMaterial& material);
   absl::Status SetTrust(const TlsOptions& options);
+  absl::Status SetPins(const TlsOptions& options);
+  absl::Status FillStore(const TlsOptions& options);
+  std::string RefuseName(const X509* leaf, const TlsCallbackState& state) const;
+  std::string RefusePin(const X509* leaf) const;
   absl::Status SetAlpn(const TlsOptions& options);
   void SetResumption(const TlsOptions& options);
 
@@ -58,8 +62,11 @@ class TlsContext::Impl {
   const BioMethodPtr bio_method_;
   const SslCtxPtr ctx_;
   std::vector<CompiledSanMatcher> matchers_;
-  std::string alpn_wire_;  // each name behind its length
+  std::string alpn_wire_;               // each name behind its length
+  std::vector<std::string> spki_pins_;  // SHA-256 sums, 32 bytes each
+  std::vector<std::string> leaf_pins_;
   bool accept_untrusted_ = false;
+  bool allow_expired_ = false;
   TlsSessionCache sessions_;
 };
 

@@ -37,8 +37,12 @@ absl::Status SystemError(const std::string& path) {
   return FileError(path, std::generic_category().message(errno));
 }
 
-absl::Status ReadFile(const std::string& path, std::string& out) {
-  if (path.empty()) return absl::OkStatus();
+absl::Status Read(const model::DataSource& source, std::string& out) {
+  if (source.filename.empty()) {
+    out = source.inline_bytes;
+    return absl::OkStatus();
+  }
+  const std::string& path = source.filename;
   // O_NONBLOCK: opening a named pipe must not wait for its writer.
   const Descriptor file(
       open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
@@ -64,14 +68,30 @@ absl::Status ReadFile(const std::string& path, std::string& out) {
 
 }  // namespace
 
-absl::StatusOr<TlsMaterial> ReadTlsFiles(const TlsFiles& files) {
+bool TlsSources::has_files() const {
+  return !certificate.certificate_chain.filename.empty() ||
+         !certificate.private_key.filename.empty() ||
+         !certificate.password.filename.empty() ||
+         !trusted_ca.filename.empty() || !crl.filename.empty();
+}
+
+absl::StatusOr<TlsMaterial> ReadTlsSources(const TlsSources& sources) {
   TlsMaterial out;
+  const model::TlsCertificate& certificate = sources.certificate;
   absl::Status status =
-      ReadFile(files.certificate_chain, out.certificate_chain);
-  if (status.ok()) status = ReadFile(files.private_key, out.private_key);
-  if (status.ok()) status = ReadFile(files.trusted_ca, out.trusted_ca);
-  if (status.ok()) status = ReadFile(files.crl, out.crl);
+      Read(certificate.certificate_chain, out.certificate_chain);
+  if (status.ok()) status = Read(certificate.private_key, out.private_key);
+  if (status.ok()) status = Read(certificate.password, out.password);
+  if (status.ok()) status = Read(sources.trusted_ca, out.trusted_ca);
+  if (status.ok()) status = Read(sources.crl, out.crl);
   if (!status.ok()) return status;
+  // Editors and "echo" end a file with a newline.
+  if (!certificate.password.filename.empty()) {
+    while (!out.password.empty() &&
+           (out.password.back() == '\n' || out.password.back() == '\r')) {
+      out.password.pop_back();
+    }
+  }
   return out;
 }
 
@@ -84,7 +104,8 @@ absl::Status CheckTlsMaterial(const TlsMaterial& material) {
     const auto chain =
         ParseCertificates(material.certificate_chain, "certificate_chain");
     if (!chain.ok()) return chain.status();
-    const auto key = ParsePrivateKey(material.private_key, "private_key");
+    const auto key =
+        ParsePrivateKey(material.private_key, "private_key", material.password);
     if (!key.ok()) return key.status();
     const bool matches =
         X509_check_private_key(chain->front().get(), key->get()) == 1;

@@ -28,9 +28,11 @@ class FileCertificateProviderTest : public ::testing::Test {
       std::filesystem::create_symlink(std::string("..data/") + name,
                                       folder_ + "/" + name);
     }
-    files_.certificate_chain = folder_ + "/tls.crt";
-    files_.private_key = folder_ + "/tls.key";
-    files_.trusted_ca = folder_ + "/ca.crt";
+    files_.certificate.certificate_chain =
+        model::DataSource::File(folder_ + "/tls.crt");
+    files_.certificate.private_key =
+        model::DataSource::File(folder_ + "/tls.key");
+    files_.trusted_ca = model::DataSource::File(folder_ + "/ca.crt");
   }
   ~FileCertificateProviderTest() override {
     std::filesystem::remove_all(folder_);
@@ -53,7 +55,7 @@ class FileCertificateProviderTest : public ::testing::Test {
 
   const TestCa ca_;
   std::string folder_;
-  TlsFiles files_;
+  TlsSources files_;
   int version_ = 0;
 };
 
@@ -91,13 +93,15 @@ TEST_F(FileCertificateProviderTest, KeepsTheOldPairWhileTheNewOneIsNotWhole) {
     EXPECT_EQ(provider.Latest(), before);
   };
   // One file after the other, the first of them half written at first.
-  Write(files_.certificate_chain, second.certificate_chain.substr(0, 200));
+  Write(files_.certificate.certificate_chain.filename,
+        second.certificate_chain.substr(0, 200));
   expect_error("certificate_chain: certificate 1 cannot be read");
-  Write(files_.certificate_chain, second.certificate_chain);
+  Write(files_.certificate.certificate_chain.filename,
+        second.certificate_chain);
   expect_error("private_key is not the key of the certificate");
-  Write(files_.private_key, "");
+  Write(files_.certificate.private_key.filename, "");
   expect_error("/tls.key\": is empty");
-  Write(files_.private_key, second.private_key);
+  Write(files_.certificate.private_key.filename, second.private_key);
   ASSERT_TRUE(provider.Refresh().ok());
   EXPECT_EQ(*provider.Latest(), second);
 }
@@ -105,11 +109,11 @@ TEST_F(FileCertificateProviderTest, KeepsTheOldPairWhileTheNewOneIsNotWhole) {
 TEST_F(FileCertificateProviderTest, RefusesWhatIsNoFile) {
   Swap(ca_.Issue({}));
   FileCertificateProvider provider(files_);
-  unlink(files_.trusted_ca.c_str());
-  ASSERT_EQ(mkfifo(files_.trusted_ca.c_str(), 0600), 0);
+  unlink(files_.trusted_ca.filename.c_str());
+  ASSERT_EQ(mkfifo(files_.trusted_ca.filename.c_str(), 0600), 0);
   EXPECT_THAT(provider.Refresh().ToString(), HasSubstr("is no regular file"));
-  unlink(files_.trusted_ca.c_str());
-  std::filesystem::create_directory(files_.trusted_ca);
+  unlink(files_.trusted_ca.filename.c_str());
+  std::filesystem::create_directory(files_.trusted_ca.filename);
   EXPECT_THAT(provider.Refresh().ToString(), HasSubstr("is no regular file"));
 }
 

@@ -6,6 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "security/certificate.h"
 #include "test/security/test_certificates.h"
 #include "test/security/tls_pair.h"
 
@@ -351,6 +352,137 @@ TEST_F(TlsSessionTest, ReportsATruncationAtEveryByteOfTheHandshake) {
     ASSERT_TRUE((*session)->Receive(hello.substr(0, size)).ok()) << size;
     EXPECT_EQ((*session)->ReceiveEnd().code(), absl::StatusCode::kUnavailable);
   }
+}
+
+TEST_F(TlsSessionTest, HoldsPeersToPinnedCertificates) {
+  const auto leaf =
+      ParseCertificates(server_.material.certificate_chain, "leaf");
+  ASSERT_TRUE(leaf.ok());
+  unsigned char sum[32];
+  unsigned int size = 0;
+  ASSERT_EQ(X509_digest(leaf->front().get(), EVP_sha256(), sum, &size), 1);
+  std::string hex;
+  for (const unsigned char byte : sum) {
+    char text[4];
+    snprintf(text, sizeof(text), "%s%02X", hex.empty() ? "" : ":", byte);
+    hex += text;
+  }
+  const std::string other_spki = std::string(43, 'A') + "=";
+  client_.verify_certificate_hash = {hex};
+  EXPECT_TRUE(Pair().Handshake());
+  client_.verify_certificate_spki = {other_spki};  // one of both is enough
+  EXPECT_TRUE(Pair().Handshake());
+  client_.verify_certificate_hash = {std::string(64, '0')};
+  EXPECT_THAT(ClientRefusal(), HasSubstr("it is none of"));
+
+  unsigned char* der = nullptr;
+  const int der_size =
+      i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf->front().get()), &der);
+  ASSERT_GT(der_size, 0);
+  ASSERT_EQ(EVP_Digest(der, static_cast<size_t>(der_size), sum, &size,
+                       EVP_sha256(), nullptr),
+            1);
+  OPENSSL_free(der);
+  unsigned char base64[64];
+  ASSERT_EQ(EVP_EncodeBlock(base64, sum, 32), 44);
+  client_.verify_certificate_spki = {
+      other_spki, std::string(reinterpret_cast<char*>(base64), 44)};
+  EXPECT_TRUE(Pair().Handshake());
+
+  // Pins do not stand for the chain...
+  client_.material.trusted_ca = TestCa("other").pem();
+  EXPECT_THAT(ClientRefusal(), HasSubstr("no trusted_ca has signed it"));
+  // ... unless that is not asked for.
+  client_.accept_untrusted = true;
+  EXPECT_TRUE(Pair().Handshake());
+  client_.verify_certificate_spki = {other_spki};
+  EXPECT_THAT(ClientRefusal(), HasSubstr("it is none of"));
+
+  client_.verify_certificate_spki = {std::string(44, '!')};
+  EXPECT_EQ(TlsContext::Create(Role::kClient, client_).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  client_.verify_certificate_spki = {};
+  client_.verify_certificate_hash = {std::string(64, 'g')};
+  EXPECT_EQ(TlsContext::Create(Role::kClient, client_).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(TlsSessionTest, ObeysTheFlagsOfVerification) {
+  TestLeaf leaf;
+  leaf.not_before_seconds = -7200;
+  leaf.not_after_seconds = -3600;
+  server_.material = ca_.Issue(leaf);
+  client_.allow_expired_certificate = true;
+  EXPECT_TRUE(Pair().Handshake());
+  // Only that is allowed.
+  server_.material = TestCa("other").Issue(leaf);
+  EXPECT_THAT(ClientRefusal(), HasSubstr("no trusted_ca has signed it"));
+  client_.allow_expired_certificate = false;
+
+  // root <- outer <- inner <- leaf
+  const TestCa outer("outer", ca_);
+  const TestCa inner("inner", outer);
+  server_.material = inner.Issue({});
+  server_.material.trusted_ca = ca_.pem();
+  server_.material.certificate_chain += inner.pem() + outer.pem();
+  client_.max_verify_depth = 2;
+  EXPECT_TRUE(Pair().Handshake());
+  client_.max_verify_depth = 1;
+  EXPECT_THAT(ClientRefusal(), HasSubstr("refused"));
+  client_.max_verify_depth.reset();
+
+  client_.material.crl = inner.Revoke({});
+  EXPECT_THAT(ClientRefusal(), HasSubstr("the crl has no list"));
+  client_.only_verify_leaf_cert_crl = true;
+  EXPECT_TRUE(Pair().Handshake());
+  client_.material.crl = inner.Revoke({server_.material.certificate_chain});
+  EXPECT_THAT(ClientRefusal(), HasSubstr("it is revoked"));
+}
+
+TEST_F(TlsSessionTest, MatchesOtherNamesByTheirOid) {
+  TestLeaf leaf;
+  leaf.alternative_names =
+      "otherName:1.3.6.1.4.1.311.20.2.3;UTF8:user@shop,DNS:echo.shop";
+  server_.material = ca_.Issue(leaf);
+  SanMatcher matcher =
+      Match(SanMatcher::Type::kOtherName, Kind::kExact, "user@shop");
+  matcher.oid = "1.3.6.1.4.1.311.20.2.3";
+  client_.match_typed_subject_alt_names = {matcher};
+  EXPECT_TRUE(Pair().Handshake());
+  client_.match_typed_subject_alt_names[0].oid = "1.2.3";
+  EXPECT_THAT(ClientRefusal(),
+              HasSubstr("OTHER_NAME 1.3.6.1.4.1.311.20.2.3 user@shop"));
+  client_.match_typed_subject_alt_names[0].oid = "";
+  EXPECT_FALSE(TlsContext::Create(Role::kClient, client_).ok());
+}
+
+TEST_F(TlsSessionTest, ReadsEncryptedKeysWithTheirPassword) {
+  const auto key = ParsePrivateKey(client_.material.private_key, "key", "");
+  ASSERT_TRUE(key.ok());
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  char password[] = "secret";
+  ASSERT_EQ(
+      PEM_write_bio_PKCS8PrivateKey(bio.get(), key->get(), EVP_aes_256_cbc(),
+                                    password, 6, nullptr, nullptr),
+      1);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  client_.material.private_key.assign(data, static_cast<size_t>(size));
+  EXPECT_THAT(TlsContext::Create(Role::kClient, client_).status().ToString(),
+              HasSubstr("unencrypted"));
+  client_.material.password = "wrong";
+  EXPECT_THAT(TlsContext::Create(Role::kClient, client_).status().ToString(),
+              HasSubstr("of the password"));
+  client_.material.password = "secret";
+  EXPECT_TRUE(Pair().Handshake());
+}
+
+TEST_F(TlsSessionTest, UsesTheSignatureAlgorithmsThatAreAllowed) {
+  client_.signature_algorithms = {"ecdsa_secp256r1_sha256"};
+  EXPECT_TRUE(Pair().Handshake());
+  client_.signature_algorithms = {"nonsense"};
+  EXPECT_THAT(TlsContext::Create(Role::kClient, client_).status().ToString(),
+              HasSubstr("signature_algorithms: \"nonsense\""));
 }
 
 TEST_F(TlsSessionTest, RefusesGarbageAndStaysRefused) {
