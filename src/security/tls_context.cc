@@ -240,6 +240,7 @@ absl::Status TlsContext::Impl::SetCertificate(const TlsMaterial& material) {
 absl::Status TlsContext::Impl::SetTrust(const TlsOptions& options) {
   accept_untrusted_ = options.accept_untrusted;
   allow_expired_ = options.allow_expired_certificate;
+  max_verify_depth_ = options.max_verify_depth;
   const bool can_verify = !options.material.trusted_ca.empty() ||
                           options.system_root_certs || accept_untrusted_;
   for (const SanMatcher& matcher : options.match_typed_subject_alt_names) {
@@ -264,10 +265,6 @@ absl::Status TlsContext::Impl::SetTrust(const TlsOptions& options) {
       options.require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
   SSL_CTX_set_verify(ctx(), SSL_VERIFY_PEER | required, nullptr);
   SSL_CTX_set_cert_verify_callback(ctx(), VerifyPeer, this);
-  if (options.max_verify_depth) {
-    SSL_CTX_set_verify_depth(ctx(),
-                             static_cast<int>(*options.max_verify_depth));
-  }
   return FillStore(options);
 }
 
@@ -398,6 +395,19 @@ std::string TlsContext::Impl::RefusePin(const X509* leaf) const {
                           "verify_certificate_spki");
 }
 
+std::string TlsContext::Impl::RefuseDepth(X509_STORE_CTX* store) const {
+  if (!max_verify_depth_ || accept_untrusted_) return "";
+  // The libraries do not agree on what they count; this is as Envoy does.
+  const size_t depth =
+      static_cast<size_t>(sk_X509_num(X509_STORE_CTX_get0_chain(store))) - 1;
+  if (depth <= *max_verify_depth_) return "";
+  return Refusal(X509_STORE_CTX_get0_cert(store),
+                 absl::StrCat("it is ", depth,
+                              " certificates below the one that is trusted, "
+                              "max_verify_depth is ",
+                              *max_verify_depth_));
+}
+
 std::string TlsContext::Impl::RefuseLeaf(const X509* leaf,
                                          const TlsCallbackState& state) const {
   std::string why = RefuseName(leaf, state);
@@ -432,7 +442,10 @@ int TlsContext::Impl::VerifyPeer(X509_STORE_CTX* store, void* impl) {
     }
     X509_STORE_CTX_set_error(store, X509_V_OK);
   }
-  state->refusal = self.RefuseLeaf(X509_STORE_CTX_get0_cert(store), *state);
+  state->refusal = self.RefuseDepth(store);
+  if (state->refusal.empty()) {
+    state->refusal = self.RefuseLeaf(X509_STORE_CTX_get0_cert(store), *state);
+  }
   if (state->refusal.empty()) return 1;
   X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
   return 0;

@@ -40,7 +40,7 @@ struct TlsOptions {
   bool system_root_certs = false;
   bool allow_expired_certificate = false;
   bool only_verify_leaf_cert_crl = false;
-  std::optional<uint32_t> max_verify_depth;  // between the leaf and the root
+  std::optional<uint32_t> max_verify_depth;  // of what is trusted; the leaf: 0
   // ACCEPT_UNTRUSTED: a chain that fails is no error (names still are).
   // Without it a client must have a trusted_ca or system_root_certs.
   bool accept_untrusted = false;

@@ -48,6 +48,7 @@ class TlsContext::Impl {
   absl::Status SetPins(const TlsOptions& options);
   absl::Status FillStore(const TlsOptions& options);
   std::string RefuseName(const X509* leaf, const TlsCallbackState& state) const;
+  std::string RefuseDepth(X509_STORE_CTX* store) const;
   std::string RefusePin(const X509* leaf) const;
   absl::Status SetAlpn(const TlsOptions& options);
   void SetResumption(const TlsOptions& options);
@@ -67,6 +68,7 @@ class TlsContext::Impl {
   std::vector<std::string> leaf_pins_;
   bool accept_untrusted_ = false;
   bool allow_expired_ = false;
+  std::optional<uint32_t> max_verify_depth_;
   TlsSessionCache sessions_;
 };
 
