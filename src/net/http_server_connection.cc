@@ -114,6 +114,7 @@ void HttpServerConnection::OnReadable() {
 
 void HttpServerConnection::OnWritable() {
   BeginBatch();
+  blocked_ = in_stream_ = false;
   EndBatch();
 }
 
@@ -243,6 +244,7 @@ bool HttpServerConnection::WriteOut() {
     stats().bytes_sent += result.bytes;
     sent_ += result.bytes;
     blocked_ = false;
+    in_stream_ = peer_.tls;
   }
   out_.clear();
   sent_ = 0;
@@ -268,7 +270,8 @@ void HttpServerConnection::CloseIfDue() {
   }
   if (closing_ == Closing::kFlushed ||
       (closing_ == Closing::kGently && ended_)) {
-    Fail(absl::UnavailableError("closed by this side"));
+    if (!in_stream_) return Fail(absl::UnavailableError("closed by this side"));
+    if (!std::exchange(blocked_, true)) write_began_ = now_;
   } else if (closing_ == Closing::kGently && phase_ == Phase::kServe) {
     session_->Lost(absl::UnavailableError("closed by this side"));
     phase_ = Phase::kLinger;
@@ -314,7 +317,7 @@ void HttpServerConnection::UpdateInterest() {
   if (phase_ == Phase::kHandshake) read = false;
   if (phase_ == Phase::kServe) read = read && session_->WantsInput();
   stream_->WantRead(read);
-  stream_->WantWrite(unsent() > 0);
+  stream_->WantWrite(unsent() > 0 || blocked_);
 }
 
 absl::Time HttpServerConnection::NextDeadline() const {

@@ -94,7 +94,8 @@ class HttpServerConnection final : public event::StreamHandler,
   std::string raw_;  // WriteRaw() beside an HTTP/2 session's output
   bool in_batch_ = false;
   bool touched_ = false;
-  bool blocked_ = false;
+  bool blocked_ = false;     // until OnWritable()
+  bool in_stream_ = false;   // bytes may wait in the stream still
   bool ended_ = false;       // the peer has ended its side
   bool end_output_ = false;  // our side is to be ended
   bool draining_ = false;

@@ -25,6 +25,7 @@ struct ServerPeer {
   std::string address;  // as event::Stream gives it
   bool tls = false;
   std::string alpn;  // what was agreed on; may be empty
+  std::string sni;   // what it asked for; may be empty
   // What its certificate said, where it showed one.
   security::PeerIdentity identity;
 };

@@ -1,5 +1,6 @@
 // A server for a look with other people's clients:
 //   meshlib_http_server [--port=N] [--body=BYTES] [--http2]
+//                       [--cert=PEM --key=PEM [--client-ca=PEM]]
 //     prints the address it listens on; answers GET with BYTES bytes and
 //     anything else with what it was sent; --http2: nothing but HTTP/2
 //   h2load -n 200000 -m 64 http://127.0.0.1:PORT/
@@ -12,7 +13,10 @@
 #include "event/epoll_loop.h"
 #include "meshlib/clock.h"
 #include "net/http_server.h"
+#include "net/server_tls.h"
 #include "net/socket_network.h"
+#include "security/tls_context.h"
+#include "security/tls_material.h"
 
 namespace meshlib::net {
 namespace {
@@ -84,12 +88,34 @@ class Answers final : public ServerHandlerFactory {
   const std::string length_;
 };
 
-int Run(const std::string& port, size_t bytes, const ServerOptions& options) {
+absl::StatusOr<ServerTls::Context> MakeContext(
+    const security::TlsFiles& files) {
+  auto material = security::ReadTlsFiles(files);
+  if (!material.ok()) return material.status();
+  security::TlsOptions options;
+  options.material = *std::move(material);
+  options.alpn_protocols = {"h2", "http/1.1"};
+  options.require_client_certificate = !files.trusted_ca.empty();
+  return security::TlsContext::Create(security::TlsContext::Role::kServer,
+                                      options);
+}
+
+int Run(const std::string& port, size_t bytes, const ServerOptions& options,
+        const security::TlsFiles& files) {
   const auto loop = event::EpollLoop::Create(SystemClock());
   if (!loop.ok()) return 1;
   SocketNetwork network(loop->get());
   Answers answers(bytes);
-  HttpServer server(loop->get(), options, &answers);
+  std::unique_ptr<ServerTls> tls;
+  if (!files.certificate_chain.empty()) {
+    const auto context = MakeContext(files);
+    if (!context.ok()) {
+      fprintf(stderr, "%s\n", context.status().ToString().c_str());
+      return 1;
+    }
+    tls = std::make_unique<ServerTls>(loop->get(), *context);
+  }
+  HttpServer server(loop->get(), options, &answers, tls.get());
   const auto address = server.Listen(network, "127.0.0.1:" + port);
   if (!address.ok()) {
     fprintf(stderr, "%s\n", address.status().ToString().c_str());
@@ -107,11 +133,18 @@ int main(int argc, char** argv) {
   std::string port = "0";
   size_t bytes = 2;
   meshlib::net::ServerOptions options;
+  meshlib::security::TlsFiles files;
   for (int i = 1; i < argc; ++i) {
     if (strncmp(argv[i], "--port=", 7) == 0) {
       port = argv[i] + 7;
     } else if (strncmp(argv[i], "--body=", 7) == 0) {
       bytes = strtoul(argv[i] + 7, nullptr, 10);
+    } else if (strncmp(argv[i], "--cert=", 7) == 0) {
+      files.certificate_chain = argv[i] + 7;
+    } else if (strncmp(argv[i], "--key=", 6) == 0) {
+      files.private_key = argv[i] + 6;
+    } else if (strncmp(argv[i], "--client-ca=", 12) == 0) {
+      files.trusted_ca = argv[i] + 12;
     } else if (strcmp(argv[i], "--http2") == 0) {
       options.protocol = meshlib::net::ServerProtocol::kHttp2;
     } else {
@@ -119,5 +152,5 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  return meshlib::net::Run(port, bytes, options);
+  return meshlib::net::Run(port, bytes, options, files);
 }

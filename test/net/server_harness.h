@@ -13,6 +13,7 @@
 #include "net/http2/session.h"
 #include "net/http_server.h"
 #include "net/socket_network.h"
+#include "net/tls_stream.h"
 
 namespace meshlib::net {
 
@@ -21,6 +22,14 @@ class ByteClient : public event::StreamHandler {
  public:
   void Connect(SocketNetwork& network, const std::string& address) {
     stream_ = network.Connect(address, absl::InfiniteDuration(), this);
+    stream_->WantRead(true);
+  }
+  void ConnectTls(event::Loop* loop, SocketNetwork& network,
+                  const std::string& address, TlsStream::Context context,
+                  const security::TlsSessionOptions& options) {
+    stream_ =
+        TlsStream::Connect(loop, &network, address, absl::InfiniteDuration(),
+                           std::move(context), options, this);
     stream_->WantRead(true);
   }
   void Send(std::string_view text) {
@@ -32,7 +41,13 @@ class ByteClient : public event::StreamHandler {
   void Drop() { stream_.reset(); }
   void ResetIt() { stream_->Reset(); }
 
-  void OnConnect(absl::Status status) override { connected = status.ok(); }
+  void OnConnect(absl::Status status) override {
+    connected = status.ok();
+    if (!connected) {
+      reset = true;
+      OnReceived();
+    }
+  }
   void OnReadable() override {
     char buffer[10'000];
     const event::IoResult result = stream_->Read(absl::MakeSpan(buffer));
