@@ -9,7 +9,10 @@
 #include "event/epoll_loop.h"
 #include "meshlib/clock.h"
 #include "net/http_server.h"
+#include "net/server_tls.h"
 #include "net/socket_network.h"
+#include "security/tls_context.h"
+#include "security/tls_material.h"
 #include "testing/backend_core.h"
 
 namespace meshlib::testing {
@@ -58,6 +61,17 @@ class Backend::Impl {
   }
   void StopListening() { listener_.reset(); }
 
+  absl::Status SetCertificate(std::string certificate, std::string key) {
+    if (tls_ == nullptr) {
+      return absl::FailedPreconditionError("the backend speaks no TLS");
+    }
+    options_.certificate_file = std::move(certificate);
+    options_.private_key_file = std::move(key);
+    auto context = ReadContext();
+    if (context.ok()) tls_->SetContext(*std::move(context));
+    return context.status();
+  }
+
   // The exchanges' counts and the server's, less what was reset.
   BackendCounts Counts() {
     BackendCounts counts = core_.counts;
@@ -98,17 +112,35 @@ class Backend::Impl {
     server.max_requests_per_connection = options_.max_requests_per_connection;
     server.idle_timeout = options_.idle_timeout;
     if (!options_.certificate_file.empty()) {
-      return absl::UnimplementedError("TLS");
+      auto context = ReadContext();
+      if (!context.ok()) return context.status();
+      tls_ = std::make_unique<net::ServerTls>(loop_.get(), *std::move(context));
     }
-    server_ = std::make_unique<net::HttpServer>(loop_.get(), server, &core_);
+    server_ = std::make_unique<net::HttpServer>(loop_.get(), server, &core_,
+                                                tls_.get());
     const absl::Status listening = Listen();
     return listening.ok() ? loop_->Start() : listening;
   }
 
-  const BackendOptions options_;
+  absl::StatusOr<net::ServerTls::Context> ReadContext() const {
+    auto material = security::ReadTlsFiles({options_.certificate_file,
+                                            options_.private_key_file,
+                                            options_.client_ca_file,
+                                            {}});
+    if (!material.ok()) return material.status();
+    security::TlsOptions options;
+    options.material = *std::move(material);
+    options.alpn_protocols = options_.alpn_protocols;
+    options.require_client_certificate = !options_.client_ca_file.empty();
+    return security::TlsContext::Create(security::TlsContext::Role::kServer,
+                                        options);
+  }
+
+  BackendOptions options_;
   const std::unique_ptr<event::EpollLoop> loop_;
   net::SocketNetwork network_;
   BackendCore core_;
+  std::unique_ptr<net::ServerTls> tls_;
   std::unique_ptr<net::HttpServer> server_;
   std::unique_ptr<event::Listener> listener_;
   net::ServerStats forgotten_;
@@ -185,6 +217,14 @@ void Backend::Kill() {
 
 void Backend::Release() {
   impl_->OnLoop([&] { impl_->core().Release(); });
+}
+
+absl::Status Backend::SetCertificate(std::string certificate_file,
+                                     std::string private_key_file) {
+  return impl_->OnLoop([&] {
+    return impl_->SetCertificate(std::move(certificate_file),
+                                 std::move(private_key_file));
+  });
 }
 
 BackendCounts Backend::Counts() const {

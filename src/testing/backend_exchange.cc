@@ -75,6 +75,8 @@ void BackendExchange::Keep(absl::Span<const Header> headers) {
   seen_->http_version = stream_->version() == net::HttpVersion::kHttp2 ? 2 : 1;
   const net::ServerPeer& peer = stream_->connection().peer();
   seen_->peer = peer.address;
+  seen_->tls = peer.tls;
+  seen_->sni = peer.sni;
   seen_->peer_uris = peer.identity.uris;
 }
 

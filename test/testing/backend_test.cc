@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,7 +13,9 @@
 #include "gtest/gtest.h"
 #include "meshlib/clock.h"
 #include "net/socket_network.h"
+#include "security/tls_context.h"
 #include "test/net/server_harness.h"
+#include "test/security/test_certificates.h"
 
 namespace meshlib::testing {
 namespace {
@@ -20,6 +23,7 @@ namespace {
 using net::ByteClient;
 using net::Http2Client;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -317,6 +321,85 @@ TEST_F(BackendTest, ListensWhereItIsTold) {
   EXPECT_FALSE(Backend::Start(taken).ok());
   const auto many = StartBackends(3).value();
   EXPECT_EQ(BackendAddresses(many).size(), 3u);
+}
+
+// Writes PEM texts where a backend reads them.
+std::string Write(const std::string& name, const std::string& text) {
+  const std::string path =
+      ::testing::TempDir() + "/" + std::to_string(getpid()) + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+class TlsBackendTest : public BackendTest {
+ protected:
+  void Start(const security::TlsMaterial& own, const std::string& client_ca) {
+    BackendOptions options;
+    options.certificate_file = Write("cert.pem", own.certificate_chain);
+    options.private_key_file = Write("key.pem", own.private_key);
+    if (!client_ca.empty()) options.client_ca_file = Write("ca.pem", client_ca);
+    auto backend = Backend::Start(options);
+    ASSERT_TRUE(backend.ok()) << backend.status();
+    backend_ = *std::move(backend);
+  }
+  // A request over TLS, with this to show.
+  std::string AskTls(ByteClient& client, const security::TlsMaterial& own) {
+    security::TlsOptions tls;
+    tls.material = own;
+    tls.material.trusted_ca = ca_.pem();
+    tls.alpn_protocols = {"http/1.1"};
+    security::TlsSessionOptions session;
+    session.sni = "backend.test";
+    client.ConnectTls(
+        loop_.get(), network_, backend_->address(),
+        security::TlsContext::Create(security::TlsContext::Role::kClient, tls)
+            .value(),
+        session);
+    client.Send("GET /tls HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    EXPECT_TRUE(Until([&] { return client.over(); })) << client.received;
+    return client.received;
+  }
+
+  const security::TestCa ca_;
+};
+
+TEST_F(TlsBackendTest, ServesWhoShowsACertificate) {
+  Start(ca_.Issue({"backend", "DNS:backend.test"}), ca_.pem());
+  ByteClient known;
+  EXPECT_THAT(AskTls(known, ca_.Issue({"client", "URI:spiffe://t/client"})),
+              StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(known.ended);
+  const BackendRequest seen = *backend_->LastRequest();
+  EXPECT_TRUE(seen.tls);
+  EXPECT_EQ(seen.sni, "backend.test");
+  EXPECT_THAT(seen.peer_uris, ElementsAre("spiffe://t/client"));
+  EXPECT_EQ(seen.Get(":scheme"), "https");
+  ByteClient unknown;
+  EXPECT_EQ(AskTls(unknown, {}), "");
+  ByteClient plain;
+  plain.Connect(network_, backend_->address());
+  plain.Send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+  EXPECT_TRUE(Until([&] { return plain.over(); }));
+  EXPECT_TRUE(backend_->WaitFor(
+      [](const BackendCounts& c) { return c.failed_handshakes == 2; }));
+  EXPECT_EQ(backend_->Counts().requests, 1u);
+}
+
+TEST_F(TlsBackendTest, TakesAnotherCertificate) {
+  Start(ca_.Issue({"backend", "DNS:backend.test"}), "");
+  ByteClient before;
+  EXPECT_THAT(AskTls(before, {}), StartsWith("HTTP/1.1 200"));
+  const security::TlsMaterial other =
+      security::TestCa("other root").Issue({"backend", "DNS:backend.test"});
+  const std::string key = Write("other-key.pem", other.private_key);
+  ASSERT_FALSE(
+      backend_->SetCertificate(Write("cert.pem", "no certificate"), key).ok());
+  ASSERT_TRUE(
+      backend_->SetCertificate(Write("other.pem", other.certificate_chain), key)
+          .ok());
+  ByteClient after;
+  EXPECT_EQ(AskTls(after, {}), "");
+  EXPECT_FALSE(after.connected);
 }
 
 }  // namespace

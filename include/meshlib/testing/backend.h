@@ -23,11 +23,12 @@ namespace meshlib::testing {
 struct BackendOptions {
   // "127.0.0.1:0" takes a free port; "[::1]:0", "unix:/path", "unix:@name".
   std::string address = "127.0.0.1:0";
-  // PEM files. With a certificate the backend speaks TLS, and offers "h2" and
-  // "http/1.1"; with a client CA it demands certificates from its clients.
+  // PEM files. With a certificate the backend speaks TLS; with a client CA it
+  // demands certificates from its clients.
   std::string certificate_file;
   std::string private_key_file;
   std::string client_ca_file;
+  std::vector<std::string> alpn_protocols = {"h2", "http/1.1"};
   // What it allows its clients.
   uint32_t max_concurrent_streams = 100;
   uint64_t max_requests_per_connection = UINT64_MAX;
@@ -47,6 +48,8 @@ struct BackendRequest {
   uint64_t body_bytes = 0;
   bool complete = false;  // its end came
   std::string peer;       // the client's address
+  bool tls = false;
+  std::string sni;  // that the client asked for
   // The URI names of the client's certificate.
   std::vector<std::string> peer_uris;
 
@@ -180,6 +183,10 @@ class Backend {
   // Answers all requests that stall before their headers, as if nothing had
   // happened.
   void Release();
+
+  // Another certificate for connections to come; the files are read now.
+  absl::Status SetCertificate(std::string certificate_file,
+                              std::string private_key_file);
 
   BackendCounts Counts() const;
   // That began last.
