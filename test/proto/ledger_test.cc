@@ -89,7 +89,7 @@ TEST(Ledger, SaysWhatIsDoneWithAField) {
        FieldUse::kRefused, false},
       {"envoy.config.route.v3.RouteMatch", "tls_context", FieldUse::kRefused,
        true},
-      {"envoy.config.cluster.v3.Cluster", "wait_for_warm_on_init",
+      {"envoy.config.cluster.v3.Cluster", "track_timeout_budgets",
        FieldUse::kIgnored, true},
   };
   for (const Case& c : cases) {

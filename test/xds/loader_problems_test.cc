@@ -274,9 +274,11 @@ TEST(LoaderProblems, ReportsWhatStandsTwice) {
 TEST(LoaderProblems, SaysWhatItDoesWithUnsupportedFields) {
   const Case cases[] = {
       // Passed over, in the copy of the message and not.
-      {"wait_for_warm_on_init: false\nqueuing_policies: []",
-       {"4:5: note: C.wait_for_warm_on_init: unsupported field ignored: "
-        "envoy.config.cluster.v3.Cluster.wait_for_warm_on_init",
+      {"track_timeout_budgets: false\nqueuing_policies: []",
+       {"4:5: warning: C.track_timeout_budgets: \"track_timeout_budgets\" of "
+        "envoy.config.cluster.v3.Cluster is deprecated",
+        "4:5: note: C.track_timeout_budgets: unsupported field ignored: "
+        "envoy.config.cluster.v3.Cluster.track_timeout_budgets",
         "5:5: note: C.queuing_policies: unsupported field ignored: "
         "envoy.config.cluster.v3.Cluster.queuing_policies"}},
       {"transport_socket_matcher: {a: 1}",
