@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "base/backoff.h"
 #include "base/strings.h"
 
@@ -67,6 +68,7 @@ struct DnsCluster::Target {
   std::vector<std::string> addresses;
   bool resolved = false;                 // has been, once
   bool answered = false;                 // that, or has failed
+  bool failing = false;                  // the last lookup gave no address
   event::Resolver::LookupId lookup = 0;  // under way; 0: none
   event::Loop::TimerId timer = 0;        // for the next one; 0: none
   std::optional<base::JitteredExponentialBackoff> backoff;  // after a failure
@@ -77,9 +79,8 @@ bool HasDnsNames(const model::Cluster& cluster) {
          cluster.type == model::DiscoveryType::kLogicalDns;
 }
 
-DnsCluster::DnsCluster(event::Loop* loop, uint64_t seed,
-                       absl::AnyInvocable<void()> on_change)
-    : loop_(loop), random_(seed), on_change_(std::move(on_change)) {}
+DnsCluster::DnsCluster(event::Loop* loop, uint64_t seed, Events events)
+    : loop_(loop), random_(seed), events_(std::move(events)) {}
 
 DnsCluster::~DnsCluster() {
   for (const auto& [key, target] : targets_) Stop(*target);
@@ -148,6 +149,7 @@ void DnsCluster::OnAnswer(Target& target,
       result.ok() && !(IsLogical(*config_) && result->addresses.empty());
   const bool was_ready = endpoints_ != nullptr;
   target.answered = true;
+  TellOfFailure(target, result);
   bool changed = false;
   absl::Duration wait;
   if (ok) {
@@ -164,7 +166,17 @@ void DnsCluster::OnAnswer(Target& target,
   });
   if (!changed && (was_ready || !Ready())) return;
   Rebuild();
-  on_change_();
+  events_.changed();
+}
+
+void DnsCluster::TellOfFailure(
+    Target& target, const absl::StatusOr<event::Resolution>& result) {
+  const bool failed = !result.ok() || result->addresses.empty();
+  if (std::exchange(target.failing, failed) || !failed) return;
+  events_.failed(result.ok() ? absl::NotFoundError(absl::StrCat(
+                                   "DNS lookup of \"", target.name.name,
+                                   "\": no addresses"))
+                             : result.status());
 }
 
 // Whether the target's addresses have changed.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/random.h"
 #include "event/loop.h"
@@ -27,10 +28,16 @@ bool HasDnsNames(const model::Cluster& cluster);
 // On the loop only.
 class DnsCluster {
  public:
-  // `loop` is borrowed. `on_change` runs on it when endpoints() has changed,
-  // not from within Update(); it must not destroy the object.
-  DnsCluster(event::Loop* loop, uint64_t seed,
-             absl::AnyInvocable<void()> on_change);
+  // What is told on the loop, not from within Update(). Must not destroy the
+  // object.
+  struct Events {
+    absl::AnyInvocable<void()> changed;  // endpoints()
+    // The first of a row of lookups of a name that give no address.
+    absl::AnyInvocable<void(const absl::Status& why)> failed;
+  };
+
+  // `loop` is borrowed.
+  DnsCluster(event::Loop* loop, uint64_t seed, Events events);
   ~DnsCluster();
   DnsCluster(const DnsCluster&) = delete;
   DnsCluster& operator=(const DnsCluster&) = delete;
@@ -51,6 +58,8 @@ class DnsCluster {
 
   void Start(Target& target);
   void OnAnswer(Target& target, absl::StatusOr<event::Resolution> result);
+  void TellOfFailure(Target& target,
+                     const absl::StatusOr<event::Resolution>& result);
   bool Take(Target& target, event::Resolution& resolution) const;
   absl::Duration NextRefresh(absl::Duration ttl);
   absl::Duration NextRetry(Target& target) const;
@@ -62,7 +71,7 @@ class DnsCluster {
 
   event::Loop* const loop_;
   mutable base::Random random_;
-  absl::AnyInvocable<void()> on_change_;
+  Events events_;
   std::shared_ptr<event::Resolver> resolver_;
   std::shared_ptr<const model::Cluster> config_;
   model::DnsDiscovery dns_;

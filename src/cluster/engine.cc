@@ -63,6 +63,12 @@ void Engine::Log(LogLevel level, std::string_view text) {
   if (options_.log) options_.log(level, text);
 }
 
+void Engine::LogStatus(ClusterId id, LogLevel level,
+                       const absl::Status& status) {
+  Log(level, base::ToStd(absl::StrCat("cluster \"", clusters_[id]->name,
+                                      "\": ", status.message())));
+}
+
 ClusterId Engine::IdOf(const std::string& name) {
   const auto [found, inserted] =
       ids_.emplace(name, static_cast<ClusterId>(clusters_.size()));
@@ -107,10 +113,7 @@ void Engine::Activate(ClusterId id) {
   if (slot.active) return;
   slot.active = true;
   const absl::Status status = UpdateCluster(id);
-  if (!status.ok()) {
-    Log(LogLevel::kError, base::ToStd(absl::StrCat("cluster \"", slot.name,
-                                                   "\": ", status.message())));
-  }
+  if (!status.ok()) LogStatus(id, LogLevel::kError, status);
 }
 
 void Engine::ActivateFor(const RouteBinding& binding) {
@@ -298,9 +301,14 @@ void Engine::UpdateDns(ClusterId id) {
     return;
   }
   if (slot.dns == nullptr) {
+    DnsCluster::Events events;
+    events.changed = [this, id] { OnDnsChange(id); };
+    events.failed = [this, id](const absl::Status& why) {
+      LogStatus(id, LogLevel::kWarning, why);
+    };
     slot.dns = std::make_unique<DnsCluster>(
         options_.loop, base::XxHash64(slot.name, options_.seed),
-        [this, id] { OnDnsChange(id); });
+        std::move(events));
   }
   const auto& dns = slot.config->dns;
   slot.dns->Update(slot.config,
@@ -337,10 +345,7 @@ void Engine::ApplyDnsChanges() {
   const auto changes = std::exchange(dns_changes_, {});
   const auto update = [this](ClusterId id) {
     const absl::Status status = UpdateCluster(id);
-    if (status.ok()) return;
-    Log(LogLevel::kError,
-        base::ToStd(absl::StrCat("cluster \"", clusters_[id]->name,
-                                 "\": ", status.message())));
+    if (!status.ok()) LogStatus(id, LogLevel::kError, status);
   };
   bool local = false;
   for (const ClusterId id : changes) {

@@ -123,6 +123,7 @@ class Engine {
   std::shared_ptr<event::Resolver> ResolverFor(
       const base::DnsResolverOptions& options);
   void OnDnsChange(ClusterId id);
+  void LogStatus(ClusterId id, LogLevel level, const absl::Status& status);
   void ApplyDnsChanges();
   void SetChunk(ClusterId id, std::shared_ptr<const ClusterVersion> version);
   void Publish();

@@ -1,5 +1,7 @@
 // Clusters whose endpoints are names: STRICT_DNS and LOGICAL_DNS.
 
+#include <poll.h>
+
 #include <map>
 #include <memory>
 #include <string>
@@ -64,6 +66,9 @@ class DnsTest : public MeshTest {
     options.clock = &clock_;
     options.seed = 1;
     options.own_thread = false;
+    options.log = [this](LogLevel, std::string_view line) {
+      log_.emplace_back(line);
+    };
     auto mesh =
         mesh::MeshFactory::Create(config_, std::move(options), dns_.Factory());
     ASSERT_TRUE(mesh.ok()) << mesh.status();
@@ -102,6 +107,7 @@ class DnsTest : public MeshTest {
   PickFailure Failure() { return target_->Pick().failure; }
 
   test::FakeDns dns_;
+  std::vector<std::string> log_;
   std::unique_ptr<Target> target_;
 };
 
@@ -198,6 +204,40 @@ TEST_F(DnsTest, AFailureKeepsWhatIsKnownAndIsRetriedWithBackOff) {
   EXPECT_THAT(Addresses(), ElementsAre("10.0.0.2:80"));
   Advance(absl::Milliseconds(4999));
   EXPECT_THAT(dns_.open(), IsEmpty());
+}
+
+TEST_F(DnsTest, SaysOnceWhyThereAreNoAddresses) {
+  dns_.Fail("echo.example");
+  Run(Strict({"echo.example:80"}));
+  for (int i = 0; i < 3; ++i) {
+    Answer();
+    Advance(absl::Seconds(5));
+  }
+  EXPECT_THAT(log_, ElementsAre("cluster \"a\": DNS is down"));
+  dns_.Set("echo.example", {"10.0.0.1:80"});
+  Answer();
+  dns_.Set("echo.example", {});
+  Advance(absl::Seconds(5));
+  Answer();
+  ASSERT_EQ(log_.size(), 2u);
+  EXPECT_EQ(log_[1],
+            "cluster \"a\": DNS lookup of \"echo.example\": no addresses");
+}
+
+TEST_F(DnsTest, ANameMayHaveManyAddresses) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 10000; ++i) {
+    many.push_back(absl::StrCat("10.1.", i / 250, ".", i % 250, ":80"));
+  }
+  dns_.Set("echo.example", many);
+  Run(Strict({"echo.example:80"}));
+  Answer();
+  EXPECT_EQ(Addresses(), many);
+  many.resize(1);
+  dns_.Set("echo.example", many);
+  Advance(absl::Seconds(5));
+  Answer();
+  EXPECT_EQ(Addresses(), many);
 }
 
 TEST_F(DnsTest, WithoutARateOfTheirOwnFailuresAreRetriedAtTheRefreshRate) {
@@ -397,14 +437,12 @@ TEST_F(DnsTest, NamesAreHostsWhereTheyAreNotLookedUp) {
   EXPECT_EQ((*mesh)->Resolve("cluster:a")->Pick().address, "echo.example:80");
 }
 
-TEST(DnsOverTheNetwork, TargetsFromAFileReachWhatTheirNamesStandFor) {
-  auto loop = *event::EpollLoop::Create(SystemClock());
-  test::DnsServer server(loop.get());
+// A mesh with a cluster of each kind, whose names `server` knows.
+MeshOptions OptionsFor(test::DnsServer& server) {
   server.SetAddresses("strict.example", test::DnsServer::Type::kA,
                       {"10.0.0.1", "10.0.0.2"}, 60);
   server.SetAddresses("logical.example", test::DnsServer::Type::kA,
                       {"10.0.0.3", "10.0.0.4"}, 60);
-  ASSERT_TRUE(loop->Start().ok());
   const std::string port =
       server.address().substr(server.address().rfind(':') + 1);
   const std::string resolver = absl::StrCat(
@@ -427,6 +465,14 @@ TEST(DnsOverTheNetwork, TargetsFromAFileReachWhatTheirNamesStandFor) {
       "{'@type': type.googleapis.com/envoy.extensions.clusters.dns.v3."
       "DnsCluster, all_addresses_in_single_endpoint: true, ",
       resolver, "}}, ", assignment("logical.example"), "}]}");
+  return options;
+}
+
+TEST(DnsOverTheNetwork, TargetsFromAFileReachWhatTheirNamesStandFor) {
+  auto loop = *event::EpollLoop::Create(SystemClock());
+  test::DnsServer server(loop.get());
+  MeshOptions options = OptionsFor(server);
+  ASSERT_TRUE(loop->Start().ok());
   auto mesh = Mesh::Create(std::move(options));
   ASSERT_TRUE(mesh.ok()) << mesh.status();
   const absl::Time deadline = SystemClock()->Now() + absl::Minutes(1);
@@ -442,6 +488,25 @@ TEST(DnsOverTheNetwork, TargetsFromAFileReachWhatTheirNamesStandFor) {
   EXPECT_EQ(pick("cluster:l"), "10.0.0.3:80");
   mesh->reset();
   loop->Stop();
+}
+
+TEST(DnsOverTheNetwork, AHostsLoopDrivesTheLookups) {
+  auto loop = *event::EpollLoop::Create(SystemClock());
+  test::DnsServer server(loop.get());
+  MeshOptions options = OptionsFor(server);
+  options.own_thread = false;
+  auto mesh = Mesh::Create(std::move(options));
+  ASSERT_TRUE(mesh.ok()) << mesh.status();
+  const auto target = (*mesh)->Resolve("cluster:l");
+  ASSERT_TRUE(target.ok()) << target.status();
+  while (!target->Pick().ok()) {
+    pollfd ready[] = {{(*mesh)->PollDescriptor(), POLLIN, 0},
+                      {loop->PollDescriptor(), POLLIN, 0}};
+    ASSERT_GT(poll(ready, 2, 60000), 0) << target->Pick().status();
+    (*mesh)->RunPending();
+    loop->RunReady();
+  }
+  EXPECT_EQ(target->Pick().address, "10.0.0.3:80");
 }
 
 }  // namespace
