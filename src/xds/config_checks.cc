@@ -129,7 +129,13 @@ void ConfigChecks::CheckNeeds(Problems& problems) const {
 void ConfigChecks::CheckSecrets(Problems& problems) const {
   // As with clusters: single resources may be a part of something.
   const bool part = !has_bootstrap_ && secrets_.empty();
+  absl::flat_hash_set<std::string_view> told;
   for (const SecretNeed& need : secret_needs_) {
+    const auto bad = bad_secrets_.find(need.key.first);
+    if (bad != bad_secrets_.end() && told.insert(bad->first).second) {
+      Report(bad->second.second, Severity::kError, ProblemKind::kInvalid, "",
+             bad->second.first, problems);
+    }
     if (secrets_.contains(need.key)) continue;
     Report(need.place, part ? Severity::kWarning : Severity::kError,
            ProblemKind::kInvalid, "",

@@ -39,6 +39,10 @@ class ConfigChecks {
   void AddSecret(const std::string& name, bool certificate) {
     secrets_.insert({name, certificate});
   }
+  // One that TLS could not load: an error if somebody names it.
+  void AddBadSecret(const std::string& name, std::string message, Place place) {
+    bad_secrets_.insert({name, {std::move(message), std::move(place)}});
+  }
   void NeedSecret(const std::string& name, bool certificate, Place place) {
     secret_needs_.push_back({{name, certificate}, std::move(place)});
   }
@@ -85,6 +89,7 @@ class ConfigChecks {
   absl::flat_hash_set<std::string> remote_clusters_;
   std::vector<Need> needs_;
   absl::flat_hash_set<SecretKey> secrets_;
+  absl::flat_hash_map<std::string, std::pair<std::string, Place>> bad_secrets_;
   std::vector<SecretNeed> secret_needs_;
   std::vector<LargeRegex> regexes_;
   absl::flat_hash_map<std::string, std::string> listener_addresses_;

@@ -12,6 +12,7 @@
 #include "meshlib/xds/envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "meshlib/xds/envoy/config/cluster/v3/cluster.pb.h"
 #include "meshlib/xds/envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "xds/check_certificate.h"
 #include "xds/config_checks.h"
 #include "xds/convert_bootstrap.h"
 #include "xds/convert_config_source.h"
@@ -56,6 +57,12 @@ class Collector final : public ResourceSink {
       const auto& secret = static_cast<const Secret&>(resource);
       if (secret.has_tls_certificate() || secret.has_validation_context()) {
         checks_.AddSecret(secret.name(), secret.has_tls_certificate());
+        FieldErrors unusable;
+        CheckKeyPair(secret.tls_certificate(), unusable);
+        if (unusable.error_count() > 0) {
+          checks_.AddBadSecret(secret.name(), unusable.problems()[0].message,
+                               PlaceOf("tls_certificate", context));
+        }
       }
     }
     std::visit([&](auto value) { Keep(std::move(value), context); },

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "xds/check_certificate.h"
 #include "xds/convert_data_source.h"
 #include "xds/convert_matchers.h"
 #include "xds/pem.h"
@@ -183,7 +184,11 @@ void ConvertShownCertificate(const tls::CommonTlsContext& in,
                              model::CommonTls& out) {
   for (int i = 0; i < in.tls_certificates_size(); ++i) {
     ScopedField scope(errors, "tls_certificates", i);
+    const size_t errors_before = errors.error_count();
     auto certificate = ConvertCertificate(in.tls_certificates(i), errors);
+    if (errors.error_count() == errors_before) {
+      CheckKeyPair(in.tls_certificates(i), errors);
+    }
     if (i == 0) out.certificate = std::move(certificate);
   }
   for (int i = 0; i < in.tls_certificate_sds_secret_configs_size(); ++i) {
@@ -204,7 +209,11 @@ void ConvertShownCertificate(const tls::CommonTlsContext& in,
 void ConvertWholeValidation(const tls::CertificateValidationContext& in,
                             FieldErrors& errors, DeferredChecks* deferred,
                             model::CommonTls& out) {
+  const size_t errors_before = errors.error_count();
   out.validation = ConvertValidation(in, errors, deferred);
+  if (in.has_trusted_ca() && errors.error_count() == errors_before) {
+    CheckTrustedCa(in, errors);
+  }
   if (in.has_ca_certificate_provider_instance()) {
     out.validation_secret =
         OfProvider(in.ca_certificate_provider_instance().instance_name());
