@@ -66,6 +66,7 @@ bool CompiledStringMatcher::Matches(std::string_view text) const {
 CompiledHeaderMatcher::CompiledHeaderMatcher(const HeaderMatcher& config)
     : name_(base::LowerAscii(config.name)),
       source_(SourceOf(name_)),
+      joined_(IsJoinedHeader(name_)),
       kind_(config.kind),
       invert_(config.invert_match),
       missing_is_empty_(config.treat_missing_header_as_empty),
@@ -103,7 +104,14 @@ bool CompiledHeaderMatcher::Matches(const Request& request) const {
     case Source::kHeader:
       break;
   }
-  return MatchesHeaders(request.headers);
+  return joined_ ? MatchesJoined(request.headers)
+                 : MatchesHeaders(request.headers);
+}
+
+bool CompiledHeaderMatcher::MatchesJoined(
+    absl::Span<const Header> headers) const {
+  std::string storage;
+  return MatchesValue(JoinedHeader(headers, name_, storage));
 }
 
 bool CompiledHeaderMatcher::MatchesResponse(absl::Span<const Header> headers,

@@ -40,7 +40,8 @@ class CompiledStringMatcher {
 
 // Envoy's HeaderMatcher, as Envoy 1.40 matches:
 //  - of a header that stands more than once each value is tested by itself,
-//    and one hit is enough (none, if inverted): values are never joined;
+//    and one hit is enough (none, if inverted), but for the names of a request
+//    whose values are joined (IsJoinedHeader);
 //  - a missing header matches "absent" (and "present" inverted), and nothing
 //    else, inverted or not, unless treat_missing_header_as_empty makes it the
 //    empty value;
@@ -64,6 +65,7 @@ class CompiledHeaderMatcher {
 
  private:
   bool MatchesHeaders(absl::Span<const Header> headers) const;
+  bool MatchesJoined(absl::Span<const Header> headers) const;
   // Whether one value does, before inversion.
   bool Hits(std::string_view value) const;
 
@@ -81,6 +83,7 @@ class CompiledHeaderMatcher {
 
   std::string name_;
   Source source_;
+  bool joined_;
   HeaderMatcher::Kind kind_;
   bool invert_;
   bool missing_is_empty_;

@@ -72,8 +72,15 @@ std::optional<uint64_t> HashPolicies::HashOf(const Policy& policy,
 std::optional<uint64_t> HashPolicies::HashOfHeader(const Policy& policy,
                                                    const Request& request) {
   absl::InlinedVector<std::string_view, 8> values;
-  ForEachHeader(request, policy.config.name,
-                [&values](std::string_view value) { values.push_back(value); });
+  std::string joined;
+  if (model::IsJoinedHeader(policy.config.name)) {
+    const auto value =
+        model::JoinedHeader(request.headers, policy.config.name, joined);
+    if (value.has_value()) values.push_back(*value);
+  } else {
+    ForEachHeader(request, policy.config.name,
+                  [&values](std::string_view v) { values.push_back(v); });
+  }
   if (values.empty()) {
     const std::optional<std::string_view> pseudo =
         FirstHeader(request, policy.config.name);

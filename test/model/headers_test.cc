@@ -23,6 +23,45 @@ TEST(FindHeader, FindsTheFirstOfItsName) {
   EXPECT_EQ(FindHeader({}, "a"), nullptr);
 }
 
+TEST(JoinedHeader, PutsCommasBetweenValuesThatAreNotEmpty) {
+  const struct {
+    std::vector<const char*> values;
+    std::optional<std::string_view> want;
+  } cases[] = {
+      {{}, std::nullopt},
+      {{"a"}, "a"},
+      {{""}, ""},
+      {{"a", "b"}, "a,b"},
+      {{"", "b"}, "b"},
+      {{"a", ""}, "a"},
+      {{"", "", "c"}, "c"},
+      {{"", ""}, ""},
+      {{"a", "", "c"}, "a,c"},
+      {{"a", "b,c"}, "a,b,c"},
+      {{"b", "a", "b"}, "b,a,b"},
+  };
+  for (const auto& c : cases) {
+    std::vector<Header> headers = {{"x-a", "other"}};
+    for (const char* value : c.values) headers.push_back({"Via", value});
+    std::string storage;
+    EXPECT_EQ(JoinedHeader(headers, "via", storage), c.want)
+        << c.want.value_or("none");
+  }
+}
+
+TEST(IsJoinedHeader, KnowsWhatEnvoyKeepsInline) {
+  for (const char* name :
+       {"accept", "authorization", "te", "x-request-id", "via", "if-range",
+        "x-envoy-retry-on", "x-forwarded-client-cert"}) {
+    EXPECT_TRUE(IsJoinedHeader(name)) << name;
+  }
+  for (const char* name :
+       {"accept-language", "cookie", "x-team", "etag", "traceparent", "baggage",
+        "grpc-encoding", "forwarded", "range", ""}) {
+    EXPECT_FALSE(IsJoinedHeader(name)) << name;
+  }
+}
+
 TEST(NumberOfHeader, TakesWholeDecimalNumbersOnly) {
   struct Case {
     const char* value;

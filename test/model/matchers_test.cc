@@ -194,6 +194,29 @@ TEST(HeaderMatcher, TestsEachOfSeveralValuesByItself) {
   }
 }
 
+TEST(HeaderMatcher, TestsJoinedValuesAsOne) {
+  const std::vector<Header> headers = {{"Accept", "a"}, {"accept", "b"}};
+  Request request;
+  request.headers = headers;
+  const auto matches = [&](const StringMatcher& string, bool invert) {
+    HeaderMatcher config;
+    config.name = "Accept";
+    config.kind = Kind::kString;
+    config.string = string;
+    config.invert_match = invert;
+    return CompiledHeaderMatcher(config).Matches(request);
+  };
+  EXPECT_TRUE(matches(Text(StringKind::kExact, "a,b"), false));
+  EXPECT_FALSE(matches(Text(StringKind::kExact, "a"), false));
+  EXPECT_TRUE(matches(Text(StringKind::kExact, "a"), true));
+  EXPECT_FALSE(matches(Text(StringKind::kExact, "b"), false));
+  EXPECT_TRUE(matches(Text(StringKind::kRegex, "a,b"), false));
+  request.headers = absl::MakeSpan(headers).subspan(1);
+  EXPECT_TRUE(matches(Text(StringKind::kExact, "b"), false));
+  request.headers = {};
+  EXPECT_FALSE(matches(Text(StringKind::kExact, "b"), false));
+}
+
 TEST(HeaderMatcher, KnowsThePseudoHeaders) {
   Request request;
   request.authority = "auth";

@@ -80,6 +80,13 @@ TEST(HashPolicy, SortsTheValuesOfAHeaderAndChainsThem) {
   EXPECT_EQ(HashOf({cut}, With(prefixed)), HashOf({policy}, With(one)));
 }
 
+TEST(HashPolicy, HashesJoinedValuesAsOne) {
+  const std::vector<Header> two = {{"accept", "b"}, {"accept", "a"}};
+  const std::vector<Header> one = {{"accept", "b,a"}};
+  const auto policy = Policy(Kind::kHeader, "accept");
+  EXPECT_EQ(HashOf({policy}, With(two)), HashOf({policy}, With(one)));
+}
+
 TEST(HashPolicy, ChainsAsEnvoysOwnVector) {
   // Capitals sort first, so this is {"Foo", "bar"}: chain it by hand.
   const std::vector<Header> headers = {{"x", "bar"}, {"x", "Foo"}};
