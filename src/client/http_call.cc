@@ -236,7 +236,7 @@ void HttpCall::Start(const cluster::AttemptPlan& plan) {
   route_ = plan.route;
   weighted_index_ = plan.weighted_index;
   cluster_ = plan.cluster->runtime().name();
-  upstream_ = upstream.options(grpc_);
+  upstream_ = upstream.options(*plan.host, grpc_);
   pool_ = &environment_->transport->PoolOf(*plan.host, upstream);
   if (plan.number == 1 && plan.timeout != absl::InfiniteDuration()) {
     deadline_ = std::min(deadline_, started_ + plan.timeout);
@@ -308,7 +308,7 @@ void HttpCall::BeginAttempt() {
     options.sink = std::static_pointer_cast<HttpCall>(shared_from_this());
   }
   exchange_ = std::make_shared<ClientExchange>(wire_, std::move(options));
-  pool_->Start(io_, upstream_, exchange_);
+  pool_->Start(io_, *host_, upstream_, exchange_);
 }
 
 bool HttpCall::CheckAttempt() {

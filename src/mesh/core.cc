@@ -6,12 +6,15 @@
 #include <utility>
 
 #include "event/ares_resolver.h"
+#include "xds/secret_file.h"
 
 namespace meshlib::mesh {
 namespace {
 
 constexpr uint32_t kLeastStripes = 8;
 constexpr uint32_t kMostStripes = 256;
+// How often the files of certificates are looked at.
+constexpr absl::Duration kCertificateInterval = absl::Seconds(1);
 
 uint64_t SeedFromSystem() {
   std::random_device device;
@@ -30,6 +33,7 @@ uint32_t StripesOf(const MeshOptions& options) {
 // Takes `log` out of the options.
 cluster::EngineOptions EngineOptionsOf(MeshOptions& options,
                                        event::EpollLoop* loop,
+                                       security::ClientTlsSources& sources,
                                        ResolverFactory make_resolver) {
   cluster::EngineOptions engine;
   engine.clock = options.clock;
@@ -46,9 +50,10 @@ cluster::EngineOptions EngineOptionsOf(MeshOptions& options,
   }
   engine.log = std::move(options.log);
   engine.attach =
-      [](const std::shared_ptr<const model::Cluster>& config,
-         const std::shared_ptr<resilience::SharedResources>& resources) {
-        return std::make_shared<const Upstream>(*config, resources);
+      [&sources](
+          const std::shared_ptr<const model::Cluster>& config,
+          const std::shared_ptr<resilience::SharedResources>& resources) {
+        return std::make_shared<const Upstream>(config, resources, sources);
       };
   return engine;
 }
@@ -65,8 +70,9 @@ Core::Core(MeshOptions options, std::unique_ptr<event::EpollLoop> loop,
            ResolverFactory make_resolver)
     : options_(std::move(options)),
       loop_(std::move(loop)),
-      engine_(
-          EngineOptionsOf(options_, loop_.get(), std::move(make_resolver))) {}
+      tls_sources_(xds::ReadSecretFile),
+      engine_(EngineOptionsOf(options_, loop_.get(), tls_sources_,
+                              std::move(make_resolver))) {}
 
 Core::~Core() { Shutdown(); }
 
@@ -125,6 +131,13 @@ absl::StatusOr<Transport*> Core::GetTransport() {
     return absl::FailedPreconditionError("the mesh is shut down");
   }
   if (transport_ == nullptr) {
+    // So that the first connections have their certificates; what cannot be
+    // read says so when a connection needs it.
+    tls_sources_.RefreshAll().IgnoreError();
+    if (options_.own_thread) {
+      const absl::Status started = tls_sources_.Start(kCertificateInterval);
+      if (!started.ok()) return started;
+    }
     auto made = Transport::Create(options_.clock,
                                   options_.own_thread ? options_.io_threads : 0,
                                   loop_.get());
@@ -138,7 +151,10 @@ void Core::Shutdown() {
   engine_.Shutdown();
   {
     base::MutexLock lock(transport_mutex_);
-    if (transport_ != nullptr) transport_->Shutdown();
+    if (transport_ != nullptr) {
+      transport_->Shutdown();
+      tls_sources_.Stop();
+    }
   }
   engine_.Shutdown();
   loop_->Stop();

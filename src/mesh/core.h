@@ -19,6 +19,7 @@
 #include "mesh/transport.h"
 #include "meshlib/mesh.h"
 #include "model/config.h"
+#include "security/client_tls_sources.h"
 
 namespace meshlib::mesh {
 
@@ -64,6 +65,8 @@ class Core {
 
   MeshOptions options_;
   const std::unique_ptr<event::EpollLoop> loop_;
+  // Before the engine, whose clusters use it.
+  security::ClientTlsSources tls_sources_;
   // Before the engine, whose hosts have connections.
   base::Mutex transport_mutex_;
   std::unique_ptr<Transport> transport_ MESHLIB_GUARDED_BY(transport_mutex_);

@@ -52,8 +52,7 @@ net::HostPool& Transport::PoolOf(const model::Host& host,
   // Acquire pairs with the release below.
   model::HostConnections* pool = place.load(std::memory_order_acquire);
   if (pool == nullptr) {
-    auto made = std::make_unique<net::HostPool>(host.address(), ios_,
-                                                upstream.breakers());
+    auto made = std::make_unique<net::HostPool>(ios_, upstream.breakers());
     if (place.compare_exchange_strong(pool, made.get(),
                                       std::memory_order_acq_rel,
                                       std::memory_order_acquire)) {

@@ -1,7 +1,12 @@
 #include "mesh/upstream.h"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/strings.h"
 
 namespace meshlib::mesh {
 namespace {
@@ -64,8 +69,25 @@ absl::Duration Never0(absl::Duration duration) {
   return duration <= absl::ZeroDuration() ? absl::InfiniteDuration() : duration;
 }
 
+// Makes TLS parameters of what is newest when a connection is made.
+net::TlsChooser ChooserOf(const std::string& cluster,
+                          std::shared_ptr<security::ClientTlsSource> source) {
+  if (source == nullptr) return nullptr;
+  return [cluster, source = std::move(source)](
+             std::string_view hostname,
+             std::string_view address) -> absl::StatusOr<net::TlsParameters> {
+    auto context = source->Latest();
+    if (!context.ok()) return context.status();
+    auto options = source->SessionOptions(
+        hostname, absl::StrCat(cluster, "|", base::ToAbsl(address)));
+    if (!options.ok()) return options.status();
+    return net::TlsParameters{*std::move(context), *std::move(options),
+                              !source->config().common.alpn_protocols.empty()};
+  };
+}
+
 std::shared_ptr<const net::UpstreamOptions> OptionsOf(
-    const model::Cluster& config, bool grpc) {
+    const model::Cluster& config, bool grpc, net::TlsChooser tls) {
   const model::UpstreamHttp& http = config.http;
   auto out = std::make_shared<net::UpstreamOptions>();
   out->connect_timeout = config.connect_timeout;
@@ -91,15 +113,35 @@ std::shared_ptr<const net::UpstreamOptions> OptionsOf(
     http2.keepalive_timeout = http.keepalive_timeout;
     http2.keepalive_without_streams = true;
   }
+  out->tls = std::move(tls);
   return out;
 }
 
 }  // namespace
 
-Upstream::Upstream(const model::Cluster& config,
-                   std::shared_ptr<resilience::SharedResources> resources)
-    : options_{OptionsOf(config, false), OptionsOf(config, true)},
+Upstream::Upstream(std::shared_ptr<const model::Cluster> config,
+                   std::shared_ptr<resilience::SharedResources> resources,
+                   security::ClientTlsSources& sources)
+    : config_(std::move(config)),
+      matches_(!config_->transport_socket_matches.empty()),
       breakers_(std::make_shared<ClusterBreakers>(
-          config.circuit_breakers.thresholds[0], std::move(resources))) {}
+          config_->circuit_breakers.thresholds[0], std::move(resources))) {
+  const auto add = [&](const std::shared_ptr<const model::UpstreamTls>& tls) {
+    auto source = tls == nullptr ? nullptr : sources.Get(tls);
+    choices_.push_back(
+        {OptionsOf(*config_, false, ChooserOf(config_->name, source)),
+         OptionsOf(*config_, true, ChooserOf(config_->name, source))});
+  };
+  add(config_->tls);
+  for (const auto& match : config_->transport_socket_matches) add(match.tls);
+}
+
+size_t Upstream::ChoiceFor(const model::Host& host) const {
+  const auto& matches = config_->transport_socket_matches;
+  for (size_t i = 0; i < matches.size(); ++i) {
+    if (matches[i].Matches(host.metadata())) return i + 1;
+  }
+  return 0;
+}
 
 }  // namespace meshlib::mesh

@@ -3,11 +3,14 @@
 
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "cluster/cluster_version.h"
 #include "model/cluster.h"
+#include "model/host.h"
 #include "net/host_pool.h"
 #include "resilience/circuit_breaker.h"
+#include "security/client_tls_sources.h"
 
 namespace meshlib::mesh {
 
@@ -15,19 +18,31 @@ namespace meshlib::mesh {
 // Immutable.
 class Upstream final : public cluster::ClusterAttachment {
  public:
-  Upstream(const model::Cluster& config,
-           std::shared_ptr<resilience::SharedResources> resources);
+  // `sources` is borrowed, for the constructor alone.
+  Upstream(std::shared_ptr<const model::Cluster> config,
+           std::shared_ptr<resilience::SharedResources> resources,
+           security::ClientTlsSources& sources);
 
-  // How to connect for a request of a caller that speaks gRPC, or not.
-  const std::shared_ptr<const net::UpstreamOptions>& options(bool grpc) const {
-    return options_[grpc ? 1 : 0];
+  // How to connect to a host, for a request of a caller that speaks gRPC, or
+  // not.
+  const std::shared_ptr<const net::UpstreamOptions>& options(
+      const model::Host& host, bool grpc) const {
+    return choices_[matches_ ? ChoiceFor(host) : 0][grpc ? 1 : 0];
   }
   const std::shared_ptr<net::PoolBreakers>& breakers() const {
     return breakers_;
   }
 
  private:
-  std::array<std::shared_ptr<const net::UpstreamOptions>, 2> options_;
+  // For callers without gRPC, and with.
+  using Choice = std::array<std::shared_ptr<const net::UpstreamOptions>, 2>;
+
+  size_t ChoiceFor(const model::Host& host) const;
+
+  const std::shared_ptr<const model::Cluster> config_;
+  // The cluster's transport_socket, then those of transport_socket_matches.
+  std::vector<Choice> choices_;
+  const bool matches_;
   std::shared_ptr<net::PoolBreakers> breakers_;
 };
 

@@ -36,7 +36,14 @@ inline constexpr size_t kHttpProtocols = 3;
 struct TlsParameters {
   std::shared_ptr<const security::TlsContext> context;
   security::TlsSessionOptions options;
+  // The context says which protocols to offer.
+  bool offers_alpn = false;
 };
+
+// Asked for each connection, on its loop; an error fails the connect. Gets the
+// host's own name, which may be empty, and its address.
+using TlsChooser = std::function<absl::StatusOr<TlsParameters>(
+    std::string_view hostname, std::string_view address)>;
 
 // How the hosts of one cluster are connected to. Immutable once shared.
 struct UpstreamOptions {
@@ -47,9 +54,7 @@ struct UpstreamOptions {
   size_t max_concurrent_streams = 1024;      // of one HTTP/2 connection
   uint64_t max_requests_per_connection = 0;  // 0: any number
   absl::Duration idle_timeout = absl::Hours(1);
-  // Null: plaintext. Asked for each connection, on its loop; an error fails
-  // the connect.
-  std::function<absl::StatusOr<TlsParameters>()> tls;
+  TlsChooser tls;  // null: plaintext
 };
 
 // The breakers that a pool has to ask. Thread-safe.
@@ -98,7 +103,7 @@ class ClientIo {
 class HostPool final : public model::HostConnections {
  public:
   // `ios` is borrowed and outlives the pool.
-  HostPool(std::string address, absl::Span<const std::unique_ptr<ClientIo>> ios,
+  HostPool(absl::Span<const std::unique_ptr<ClientIo>> ios,
            std::shared_ptr<PoolBreakers> breakers);
   // Closes what is idle, lets go of the rest.
   ~HostPool() override;
@@ -108,7 +113,9 @@ class HostPool final : public model::HostConnections {
   // if there is none in time, which may be at once: its sink is told only of
   // what happens later. Connections that were made with other options
   // are used no more.
-  void Start(size_t io, const std::shared_ptr<const UpstreamOptions>& options,
+  // `host` is the pool's own, as it is now; borrowed for the call.
+  void Start(size_t io, const model::Host& host,
+             const std::shared_ptr<const UpstreamOptions>& options,
              const std::shared_ptr<ClientExchange>& exchange);
 
  private:

@@ -10,6 +10,8 @@
 namespace meshlib::net {
 namespace {
 
+constexpr absl::Duration kTlsInterval = absl::Milliseconds(10);
+
 // How many requests a connection that is not there yet will probably take.
 size_t ExpectedRoom(const UpstreamOptions& options) {
   return options.protocol == HttpProtocol::kHttp1
@@ -32,33 +34,55 @@ std::vector<std::string> OfferedProtocols(HttpProtocol protocol) {
 }  // namespace
 
 // A connection that is being made.
-class PoolShard::Connecting final : public event::StreamHandler {
+class PoolShard::Connecting final
+    : public event::StreamHandler,
+      public std::enable_shared_from_this<Connecting> {
  public:
-  Connecting(PoolShard* shard, std::shared_ptr<const UpstreamOptions> options)
-      : shard_(shard), options_(std::move(options)) {}
+  Connecting(PoolShard* shard, std::shared_ptr<const UpstreamOptions> options,
+             std::shared_ptr<const Endpoint> endpoint)
+      : shard_(shard),
+        options_(std::move(options)),
+        endpoint_(std::move(endpoint)),
+        begun_(shard->io_->loop().Now()) {}
 
   void Begin() {
     ClientIo& io = *shard_->io_;
     if (options_->tls == nullptr) {
-      stream_ = io.network().Connect(shard_->address_,
+      stream_ = io.network().Connect(endpoint_->address,
                                      options_->connect_timeout, this);
       return;
     }
-    absl::StatusOr<TlsParameters> tls = options_->tls();
-    if (!tls.ok()) {
-      return io.loop().Post(
-          [shard = shard_->shared_from_this(), this, status = tls.status()] {
-            shard->OnConnected(*this, status);
-          });
-    }
-    if (tls->options.alpn_protocols.empty()) {
+    absl::StatusOr<TlsParameters> tls =
+        options_->tls(endpoint_->hostname, endpoint_->address);
+    if (!tls.ok()) return WaitForTls(tls.status());
+    if (!tls->offers_alpn && tls->options.alpn_protocols.empty()) {
       tls->options.alpn_protocols = OfferedProtocols(options_->protocol);
     }
     auto stream = TlsStream::Connect(
-        &io.loop(), &io.network(), shard_->address_, options_->connect_timeout,
-        tls->context, tls->options, this);
+        &io.loop(), &io.network(), endpoint_->address,
+        options_->connect_timeout, tls->context, tls->options, this);
     tls_ = stream.get();
     stream_ = std::move(stream);
+  }
+
+  // Certificates may be on their way: they have as long as a connect has.
+  void WaitForTls(const absl::Status& status) {
+    event::IoLoop& loop = shard_->io_->loop();
+    const absl::Time now = loop.Now();
+    const bool over = !absl::IsUnavailable(status) ||
+                      now >= begun_ + options_->connect_timeout;
+    loop.RunAt(over ? now : now + kTlsInterval,
+               [self = shared_from_this(), shard = shard_->shared_from_this(),
+                over, status] {
+                 if (self->abandoned_) return;
+                 if (over) return shard->OnConnected(*self, status);
+                 self->Begin();
+               });
+  }
+
+  void Abandon() {
+    abandoned_ = true;
+    stream_.reset();
   }
 
   void OnConnect(absl::Status status) override {
@@ -79,19 +103,22 @@ class PoolShard::Connecting final : public event::StreamHandler {
  private:
   PoolShard* const shard_;
   const std::shared_ptr<const UpstreamOptions> options_;
+  const std::shared_ptr<const Endpoint> endpoint_;
+  const absl::Time begun_;
+  bool abandoned_ = false;
   std::unique_ptr<event::Stream> stream_;
   TlsStream* tls_ = nullptr;  // stream_, if it is one
 };
 
-PoolShard::PoolShard(std::string address, ClientIo* io,
-                     std::shared_ptr<PoolBreakers> breakers)
-    : address_(std::move(address)), io_(io), breakers_(std::move(breakers)) {}
+PoolShard::PoolShard(ClientIo* io, std::shared_ptr<PoolBreakers> breakers)
+    : io_(io), breakers_(std::move(breakers)) {}
 
 PoolShard::~PoolShard() = default;
 
 // --- Any thread ---
 
-void PoolShard::Start(const std::shared_ptr<const UpstreamOptions>& options,
+void PoolShard::Start(const model::Host& host,
+                      const std::shared_ptr<const UpstreamOptions>& options,
                       const std::shared_ptr<ClientExchange>& exchange) {
   while (true) {
     std::shared_ptr<ClientConnection> connection;
@@ -99,6 +126,11 @@ void PoolShard::Start(const std::shared_ptr<const UpstreamOptions>& options,
       base::MutexLock lock(mutex_);
       if (closed_) break;
       if (options_ != options) UseOptions(options);
+      // That of a LOGICAL_DNS host changes; its connections go on.
+      if (endpoint_ == nullptr || endpoint_->address != host.address_view()) {
+        endpoint_ = std::make_shared<const Endpoint>(
+            Endpoint{host.hostname(), host.address()});
+      }
       if (waiters_.empty()) connection = WithRoom();
     }
     if (connection == nullptr) return Enqueue(exchange);
@@ -188,16 +220,19 @@ void PoolShard::Abandon() {
 
 void PoolShard::Connect() {
   std::shared_ptr<const UpstreamOptions> options;
+  std::shared_ptr<const Endpoint> endpoint;
   {
     base::MutexLock lock(mutex_);
     options = options_;
+    endpoint = endpoint_;
   }
   if (io_->shut_down_) {
     breakers_->Disconnected();
     return Shutdown(absl::UnavailableError("the mesh is shut down"));
   }
   io_->shards_.insert(shared_from_this());
-  connecting_.push_back(std::make_unique<Connecting>(this, std::move(options)));
+  connecting_.push_back(std::make_shared<Connecting>(this, std::move(options),
+                                                     std::move(endpoint)));
   connecting_.back()->Begin();
 }
 
@@ -207,7 +242,7 @@ void PoolShard::OnConnected(Connecting& connecting, absl::Status status) {
       std::find_if(connecting_.begin(), connecting_.end(),
                    [&](const auto& one) { return one.get() == &connecting; });
   if (found == connecting_.end()) return;
-  const std::unique_ptr<Connecting> held = std::move(*found);
+  const std::shared_ptr<Connecting> held = std::move(*found);
   connecting_.erase(found);
   {
     base::MutexLock lock(mutex_);
@@ -288,7 +323,7 @@ void PoolShard::FailWaiters(ExchangeFailure failure,
   }
   for (const auto& exchange : waiters) {
     breakers_->StoppedWaiting();
-    exchange->Fail(failure, absl::StrCat(address_, ": ", reason.message()));
+    exchange->Fail(failure, std::string(reason.message()));
     exchange->Tell();
   }
 }
@@ -338,7 +373,7 @@ void PoolShard::Shutdown(const absl::Status& reason) {
   connections.insert(connections.end(), draining_.begin(), draining_.end());
   draining_.clear();
   for (const auto& one : std::exchange(connecting_, {})) {
-    one->TakeStream().reset();
+    one->Abandon();
     breakers_->Disconnected();
   }
   for (const auto& connection : connections) {

@@ -15,12 +15,12 @@ namespace meshlib::net {
 class PoolShard final : private ConnectionOwner,
                         public std::enable_shared_from_this<PoolShard> {
  public:
-  PoolShard(std::string address, ClientIo* io,
-            std::shared_ptr<PoolBreakers> breakers);
+  PoolShard(ClientIo* io, std::shared_ptr<PoolBreakers> breakers);
   ~PoolShard() override;
 
   // Thread-safe.
-  void Start(const std::shared_ptr<const UpstreamOptions>& options,
+  void Start(const model::Host& host,
+             const std::shared_ptr<const UpstreamOptions>& options,
              const std::shared_ptr<ClientExchange>& exchange);
   // Thread-safe. The host is gone: lets what runs end.
   void Abandon();
@@ -29,6 +29,10 @@ class PoolShard final : private ConnectionOwner,
 
  private:
   class Connecting;
+  struct Endpoint {
+    std::string hostname;  // may be empty
+    std::string address;
+  };
   using Connections = std::vector<std::shared_ptr<ClientConnection>>;
 
   void OnRoom(ClientConnection& connection) override;
@@ -50,12 +54,13 @@ class PoolShard final : private ConnectionOwner,
   void FailWaiters(ExchangeFailure failure, const absl::Status& reason);
   void Unregister();
 
-  const std::string address_;
   ClientIo* const io_;
   const std::shared_ptr<PoolBreakers> breakers_;
 
   base::Mutex mutex_;
   std::shared_ptr<const UpstreamOptions> options_ MESHLIB_GUARDED_BY(mutex_);
+  // Where to connect to now.
+  std::shared_ptr<const Endpoint> endpoint_ MESHLIB_GUARDED_BY(mutex_);
   Connections connections_ MESHLIB_GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<ClientExchange>> waiters_
       MESHLIB_GUARDED_BY(mutex_);
@@ -63,7 +68,7 @@ class PoolShard final : private ConnectionOwner,
   bool closed_ MESHLIB_GUARDED_BY(mutex_) = false;
 
   // On the loop only.
-  std::vector<std::unique_ptr<Connecting>> connecting_;
+  std::vector<std::shared_ptr<Connecting>> connecting_;
   Connections draining_;
   bool registered_ = false;
 };

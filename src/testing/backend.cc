@@ -123,10 +123,13 @@ class Backend::Impl {
   }
 
   absl::StatusOr<net::ServerTls::Context> ReadContext() const {
-    auto material = security::ReadTlsFiles({options_.certificate_file,
-                                            options_.private_key_file,
-                                            options_.client_ca_file,
-                                            {}});
+    security::TlsSources sources;
+    sources.certificate.certificate_chain =
+        model::DataSource::File(options_.certificate_file);
+    sources.certificate.private_key =
+        model::DataSource::File(options_.private_key_file);
+    sources.trusted_ca = model::DataSource::File(options_.client_ca_file);
+    auto material = security::ReadTlsSources(sources);
     if (!material.ok()) return material.status();
     security::TlsOptions options;
     options.material = *std::move(material);

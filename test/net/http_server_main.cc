@@ -89,8 +89,8 @@ class Answers final : public ServerHandlerFactory {
 };
 
 absl::StatusOr<ServerTls::Context> MakeContext(
-    const security::TlsFiles& files) {
-  auto material = security::ReadTlsFiles(files);
+    const security::TlsSources& files) {
+  auto material = security::ReadTlsSources(files);
   if (!material.ok()) return material.status();
   security::TlsOptions options;
   options.material = *std::move(material);
@@ -101,13 +101,13 @@ absl::StatusOr<ServerTls::Context> MakeContext(
 }
 
 int Run(const std::string& port, size_t bytes, const ServerOptions& options,
-        const security::TlsFiles& files) {
+        const security::TlsSources& files) {
   const auto loop = event::EpollLoop::Create(SystemClock());
   if (!loop.ok()) return 1;
   SocketNetwork network(loop->get());
   Answers answers(bytes);
   std::unique_ptr<ServerTls> tls;
-  if (!files.certificate_chain.empty()) {
+  if (!files.certificate.empty()) {
     const auto context = MakeContext(files);
     if (!context.ok()) {
       fprintf(stderr, "%s\n", context.status().ToString().c_str());
@@ -133,18 +133,20 @@ int main(int argc, char** argv) {
   std::string port = "0";
   size_t bytes = 2;
   meshlib::net::ServerOptions options;
-  meshlib::security::TlsFiles files;
+  meshlib::security::TlsSources files;
   for (int i = 1; i < argc; ++i) {
     if (strncmp(argv[i], "--port=", 7) == 0) {
       port = argv[i] + 7;
     } else if (strncmp(argv[i], "--body=", 7) == 0) {
       bytes = strtoul(argv[i] + 7, nullptr, 10);
     } else if (strncmp(argv[i], "--cert=", 7) == 0) {
-      files.certificate_chain = argv[i] + 7;
+      files.certificate.certificate_chain =
+          meshlib::model::DataSource::File(argv[i] + 7);
     } else if (strncmp(argv[i], "--key=", 6) == 0) {
-      files.private_key = argv[i] + 6;
+      files.certificate.private_key =
+          meshlib::model::DataSource::File(argv[i] + 6);
     } else if (strncmp(argv[i], "--client-ca=", 12) == 0) {
-      files.trusted_ca = argv[i] + 12;
+      files.trusted_ca = meshlib::model::DataSource::File(argv[i] + 12);
     } else if (strcmp(argv[i], "--http2") == 0) {
       options.protocol = meshlib::net::ServerProtocol::kHttp2;
     } else {
