@@ -301,15 +301,14 @@ lb::HostChoice Call::Preview(Engine& engine, const base::ThreadSlot& slot,
     // The oldest is forgotten.
     base::StripeAdd(stripe, block_->hosts.At(tried_[0]->counter_place())->uses,
                     -model::HostCounters::kPin, std::memory_order_release);
-    for (uint32_t i = 1; i < kTried; ++i) {
-      tried_[i - 1] = tried_[i];
-      tried_priorities_[i - 1] = tried_priorities_[i];
-    }
+    for (uint32_t i = 1; i < kTried; ++i) tried_[i - 1] = tried_[i];
     --tried_count_;
   }
   tried_[tried_count_] = &host;
-  tried_priorities_[tried_count_] = static_cast<uint8_t>(priority);
   ++tried_count_;
+  if (attempts_ < kTriedPriorities) {
+    tried_priorities_[attempts_] = static_cast<uint8_t>(priority);
+  }
 }
 
 inline void Call::Forget(base::Stripe stripe) {

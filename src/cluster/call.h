@@ -71,6 +71,10 @@ class Call {
 
  private:
   static constexpr uint32_t kTried = 6;  // remembered hosts
+  // Attempts whose priority is remembered: what previous_priorities excludes
+  // hangs on all of them, in order, so that none may be forgotten for a newer
+  // one. Later attempts do not count any more.
+  static constexpr uint32_t kTriedPriorities = 20;
 
   // What Next() works with.
   struct Scope {
@@ -152,7 +156,7 @@ class Call {
   bool holds_retry_ = false;    // of the breakers
   model::RoutingPriority priority_ = model::RoutingPriority::kDefault;
   uint8_t tried_count_ = 0;
-  std::array<uint8_t, kTried> tried_priorities_;
+  std::array<uint8_t, kTriedPriorities> tried_priorities_;  // by attempt
   std::array<const model::Host*, kTried> tried_;  // the last ones, pinned
   resilience::RetryState retry_;
   absl::Time deadline_ = absl::InfiniteFuture();  // of a request with retries

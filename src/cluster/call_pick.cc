@@ -56,8 +56,9 @@ bool Call::OverrideLoads(const ClusterVersion& cluster,
   }
   std::array<uint32_t, lb::kMaxPriorities> healthy, degraded, healthy_load,
       degraded_load;
-  std::array<uint32_t, kTried> tried;
-  for (uint32_t i = 0; i < tried_count_; ++i) tried[i] = tried_priorities_[i];
+  const size_t attempts = std::min<size_t>(attempts_, kTriedPriorities);
+  std::array<uint32_t, kTriedPriorities> tried;
+  std::copy_n(tried_priorities_.begin(), attempts, tried.begin());
   const auto& current = cluster.balancer().loads();
   const size_t count = std::min(current.size(), healthy.size());
   for (size_t i = 0; i < count; ++i) {
@@ -66,7 +67,7 @@ bool Call::OverrideLoads(const ClusterVersion& cluster,
   }
   if (!resilience::PreviousPrioritiesLoad(
           route_->previous_priorities_update_frequency,
-          absl::MakeSpan(tried.data(), tried_count_),
+          absl::MakeSpan(tried.data(), attempts),
           absl::MakeSpan(healthy.data(), count),
           absl::MakeSpan(degraded.data(), count),
           absl::MakeSpan(healthy_load.data(), count),

@@ -257,6 +257,35 @@ TEST_F(CallTest, AClusterThatCameAgainDoesNotRetryForTheOneThatLeft) {
   EXPECT_TRUE(target.Report(pick.token, Outcome::Http(503)).retry);
 }
 
+// As in Envoy, whose memory of priorities is not shorter than the request.
+TEST_F(CallTest, TakesThePrioritiesInTurnForManyAttempts) {
+  const auto cluster = MakeCluster("a", 1);
+  for (uint32_t priority = 1; priority < 3; ++priority) {
+    cluster->endpoints = WithLocality(
+        *cluster->endpoints, priority,
+        {MakeEndpoint("10.0." + std::to_string(priority) + ".1:80")});
+  }
+  config_->clusters.push_back(cluster);
+  model::Route route = MakeRetryRoute("a", model::kRetryOn5xx, 14);
+  model::RetryPolicy& policy =
+      *std::get<model::RouteAction>(route.action).retry_policy;
+  policy.previous_hosts = false;
+  policy.previous_priorities_update_frequency = 1;
+  config_->listeners.push_back(MakeListener({route}));
+  Start();
+  const Target target = Resolve("any.host");
+  PickResult pick = target.Pick();
+  for (int attempt = 0; attempt < 15; ++attempt) {
+    ASSERT_TRUE(pick.ok()) << pick.status();
+    EXPECT_EQ(pick.address, "10.0." + std::to_string(attempt % 3) + ".1:80")
+        << attempt;
+    const RetryDecision decision =
+        target.Report(pick.token, Outcome::Http(503));
+    EXPECT_EQ(decision.retry, attempt < 14) << attempt;
+    if (decision.retry) pick = target.Pick({}, std::move(pick.token));
+  }
+}
+
 TEST_F(CallTest, SaysThatAVirtualHostDemandsTls) {
   config_->clusters.push_back(MakeCluster("a", 1));
   const auto listener = MakeListener({MakeRoute("a")});

@@ -219,5 +219,25 @@ TEST_F(ExplainTest, SaysThatTheMeshIsShutDown) {
   EXPECT_EQ(PickAsExplained().failure, PickFailure::kShutdown);
 }
 
+// Neither the pick nor the explanation counts the request itself twice.
+TEST_F(ExplainTest, KnowsHowBoundedLoadsShareOutRequests) {
+  const auto cluster = test::MakeCluster("a", 3);
+  cluster->lb.policy = model::LbPolicy::kRingHash;
+  cluster->lb.hash_balance_factor = 100;
+  Start(cluster);
+  Request request;
+  request.hash = 12345;
+  std::map<std::string, uint32_t> active;
+  std::vector<PickResult> open;
+  for (uint32_t i = 0; i < 30; ++i) {
+    const Explanation why = target_->Explain(request);
+    open.push_back(target_->Pick(request));
+    ASSERT_EQ(why.pick, open.back().address);
+    // Envoy's rule at 100 percent: who is picked had no more than its share of
+    // the requests, this one included, rounded up.
+    EXPECT_LE(active[*why.pick]++, (i + 1 + 2) / 3) << i;
+  }
+}
+
 }  // namespace
 }  // namespace meshlib

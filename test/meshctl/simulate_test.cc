@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -196,6 +198,30 @@ TEST(Simulate, EjectsAsSoonAsFailuresAreEnough) {
       SimulateIn("fractions.yaml", "cluster:ejecting",
                  {"--requests", "9000", "--refuse", "10.0.1.1:80"});
   EXPECT_EQ(Requests(answer, "hosts", "address").at("10.0.1.1:80"), 2u);
+}
+
+TEST(Simulate, RetriesBeforeTheRequestThatComesAtTheSameTime) {
+  for (int seed = 0; seed < 16; ++seed) {
+    const rapidjson::Document answer =
+        SimulateIn("timing.yaml", "any.host",
+                   {"--requests", "6", "--refuse", "10.0.0.1:80", "--picks",
+                    "--seed", std::to_string(seed)});
+    const std::vector<std::string> picks = Strings(answer, "picks");
+    const auto refused = std::find(picks.begin(), picks.end(), "10.0.0.1:80");
+    ASSERT_LT(refused - picks.begin() + 1,
+              static_cast<std::ptrdiff_t>(picks.size()));
+    EXPECT_EQ(refused[1], "10.0.1.1:80") << "seed " << seed;
+  }
+}
+
+TEST(Simulate, EndsAnIntervalBeforeTheRequestThatComesAtItsEnd) {
+  // One request a millisecond, and an interval of ten.
+  const rapidjson::Document answer =
+      SimulateIn("timing.yaml", "cluster:failing",
+                 {"--requests", "15", "--refuse", "10.0.0.1:80", "--refuse",
+                  "10.0.0.2:80", "--picks"});
+  EXPECT_THAT(Strings(answer, "picks"), SizeIs(10));
+  EXPECT_EQ(answer["failures"].GetUint64(), 15u);
 }
 
 TEST(Simulate, TellsTheMostFrequentReasonFirst) {
