@@ -158,6 +158,7 @@ void TlsStream::OnReadable() {
     const base::MutexLock lock(mutex_);
     if (phase_ == Phase::kFailed) return;
     tell = phase_ == Phase::kOpen;
+    inner_drained_ = false;
     if (tell && !want_read_) return;
   }
   if (!tell) return Handshake();
@@ -367,6 +368,10 @@ IoResult TlsStream::Read(absl::Span<char> into) {
     if (may_hold_input_) {
       if (const auto taken = TakePlaintext(into)) return *taken;
     }
+    // The caller waits now, which tells of what has come since.
+    if (std::exchange(inner_drained_, false)) {
+      return {IoResult::Code::kBlocked, 0};
+    }
   }
   char ciphertext[kReadBytes];
   while (true) {
@@ -375,9 +380,12 @@ IoResult TlsStream::Read(absl::Span<char> into) {
     const base::MutexLock lock(mutex_);
     may_hold_input_ = true;
     Feed(got, ciphertext);
-    if (const auto taken = TakePlaintext(into)) return *taken;
-    // A short read has emptied the inner stream.
-    if (got.bytes < sizeof(ciphertext)) return {IoResult::Code::kBlocked, 0};
+    const bool drained = got.bytes < sizeof(ciphertext);
+    if (const auto taken = TakePlaintext(into)) {
+      inner_drained_ = drained && got.code == IoResult::Code::kDone;
+      return *taken;
+    }
+    if (drained) return {IoResult::Code::kBlocked, 0};
   }
 }
 

@@ -169,6 +169,9 @@ class TlsStream final : public event::Stream, private event::StreamHandler {
   // Whether a Read() could give something that the inner stream does not know
   // of any more.
   bool may_hold_input_ MESHLIB_GUARDED_BY(mutex_) = true;
+  // Whether a short read has just emptied the inner stream, so that asking it
+  // again would be a system call for nothing.
+  bool inner_drained_ MESHLIB_GUARDED_BY(mutex_) = false;
   bool read_posted_ MESHLIB_GUARDED_BY(mutex_) = false;
   bool inner_wants_write_ MESHLIB_GUARDED_BY(mutex_) = false;
   bool close_write_ MESHLIB_GUARDED_BY(mutex_) = false;

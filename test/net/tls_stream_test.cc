@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "net/socket_network.h"
+#include "test/net/counting_stream.h"
 #include "test/net/stream_end.h"
 #include "test/security/test_certificates.h"
 
@@ -537,6 +538,48 @@ TEST_F(TlsStreamTest, MayBeDestroyedByItsOwnHandler) {
   server_.stream().WantRead(true);
   server_.Send("xyz");
   ASSERT_TRUE(Until([&] { return server_.ended; }));
+}
+
+TEST_F(TlsStreamTest, MakesOneCallOfTheSystemForASmallMessage) {
+  Listen();
+  StreamEnd plain;
+  auto inner = network_.Connect(listener_->Address(), absl::Seconds(5), &plain);
+  ASSERT_TRUE(Until([&] { return plain.connects > 0; }));
+  CountingStream::Counts counts;
+  client_.Take(TlsStream::Client(
+      loop_, std::make_unique<CountingStream>(std::move(inner), &counts),
+      absl::Seconds(5), Make(TlsContext::Role::kClient, client_options_),
+      session_, &client_));
+  ASSERT_TRUE(
+      Until([&] { return client_.connects > 0 && server_.connects > 0; }));
+  event::Stream& stream = client_.stream();
+  while (Read(stream).code != IoResult::Code::kBlocked) {  // tickets
+  }
+  server_.stream().WantRead(true);
+  server_.on_readable = [&] { server_.Send(server_.received); };
+  for (int round = 0; round < 3; ++round) {
+    counts = {};
+    const std::string_view pieces[] = {"head", "body"};
+    ASSERT_EQ(stream.Write(pieces).bytes, 8u);
+    server_.received.clear();
+    pollfd descriptor = {stream.Descriptor(), POLLIN, 0};
+    ASSERT_TRUE(Until([&] { return poll(&descriptor, 1, 0) == 1; }));
+    EXPECT_EQ(Read(stream).bytes, 8u);
+    EXPECT_EQ(Read(stream).code, IoResult::Code::kBlocked);
+    EXPECT_EQ(counts.writes, 1);
+    EXPECT_EQ(counts.reads, 1);
+  }
+  // On the loop too, for one that reads once each time.
+  stream.WantRead(true);
+  counts = {};
+  const std::string_view piece = "more";
+  ASSERT_EQ(stream.Write({&piece, 1}).bytes, 4u);
+  server_.received.clear();
+  ASSERT_TRUE(Until([&] { return client_.received == "more"; }));
+  ASSERT_EQ(stream.Write({&piece, 1}).bytes, 4u);
+  server_.received.clear();
+  ASSERT_TRUE(Until([&] { return client_.received == "moremore"; }));
+  EXPECT_EQ(counts.reads, 2);
 }
 
 TEST_F(TlsStreamTest, RunsOverAStreamThatIsConnectedAlready) {
