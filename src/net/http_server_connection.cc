@@ -75,6 +75,8 @@ void HttpServerConnection::EndBatch() {
   }
   in_batch_ = false;
   if (phase_ == Phase::kOver) return server_.Destroy(this);
+  // Also where the last write was taken whole: more goes when there is room.
+  if (unsent() > 0 && !std::exchange(blocked_, true)) write_began_ = now_;
   UpdateInterest();
   ArmTimer();
 }
@@ -114,7 +116,8 @@ void HttpServerConnection::OnReadable() {
 
 void HttpServerConnection::OnWritable() {
   BeginBatch();
-  blocked_ = in_stream_ = false;
+  in_stream_ = false;
+  if (unsent() == 0) blocked_ = false;  // else when bytes have gone
   EndBatch();
 }
 
@@ -230,7 +233,6 @@ bool HttpServerConnection::WriteOut() {
     const std::string_view piece = std::string_view(out_).substr(sent_);
     const IoResult result = stream_->Write({&piece, 1});
     if (result.code == IoResult::Code::kBlocked) {
-      if (!std::exchange(blocked_, true)) write_began_ = now_;
       if (sent_ > kReclaimedBytes) {
         out_.erase(0, sent_);
         sent_ = 0;

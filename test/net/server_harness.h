@@ -134,8 +134,8 @@ class LoggingHandler final : public ServerHandler {
     if (path_ == "/echo") stream.SendTrailers({{"t", "1"}}).IgnoreError();
     if (path_ == "/upgrade" && ends_ == 2) stream.End().IgnoreError();
     if (path_ == "/big") {
-      Head(stream, {"content-length", "3000000"});
-      left_ = 3'000'000;
+      Head(stream, {"content-length", "30000000"});
+      left_ = 30'000'000;
       OnWritable(stream);
     }
     if (path_ == "/short") {
