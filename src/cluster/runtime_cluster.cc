@@ -38,7 +38,8 @@ absl::Status RuntimeCluster::Rebuild() {
       context_->load_balancers);
   if (!balancer.ok()) return balancer.status();
   if (context_->attach != nullptr && attached_config_ != config_) {
-    attachment_ = context_->attach(config_, breakers_.shared_resources());
+    attachment_ =
+        context_->attach(config_, breakers_.shared_resources(), attachment_);
     attached_config_ = config_;
   }
   auto version = std::make_shared<const ClusterVersion>(

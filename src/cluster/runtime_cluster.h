@@ -40,11 +40,13 @@ struct ClusterContext {
   absl::Span<const std::shared_ptr<LoadBalancerFactory>> load_balancers;
   uint64_t seed = 0;
   bool nearest_first = false;
-  // Makes what goes with each configuration of a cluster; null: nothing. The
+  // Makes what goes with each configuration of a cluster; null: nothing.
+  // `previous` (null: none) may be given again where it means the same. The
   // breakers' resources outlive the cluster. On the control thread.
   std::function<std::shared_ptr<const ClusterAttachment>(
       const std::shared_ptr<const model::Cluster>& config,
-      const std::shared_ptr<resilience::SharedResources>& resources)>
+      const std::shared_ptr<resilience::SharedResources>& resources,
+      const std::shared_ptr<const ClusterAttachment>& previous)>
       attach;
   // The node's locality; null: not known. Control thread only.
   std::shared_ptr<const model::Locality> own_locality;

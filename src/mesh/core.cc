@@ -52,9 +52,16 @@ cluster::EngineOptions EngineOptionsOf(MeshOptions& options,
   engine.attach =
       [&sources](
           const std::shared_ptr<const model::Cluster>& config,
-          const std::shared_ptr<resilience::SharedResources>& resources) {
-        return std::make_shared<const Upstream>(config, resources, sources);
-      };
+          const std::shared_ptr<resilience::SharedResources>& resources,
+          const std::shared_ptr<const cluster::ClusterAttachment>& previous)
+      -> std::shared_ptr<const cluster::ClusterAttachment> {
+    // Other options would cost every host its connections.
+    if (previous != nullptr &&
+        static_cast<const Upstream&>(*previous).Covers(*config)) {
+      return previous;
+    }
+    return std::make_shared<const Upstream>(config, resources, sources);
+  };
   return engine;
 }
 

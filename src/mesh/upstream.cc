@@ -136,6 +136,16 @@ Upstream::Upstream(std::shared_ptr<const model::Cluster> config,
   for (const auto& match : config_->transport_socket_matches) add(match.tls);
 }
 
+bool Upstream::Covers(const model::Cluster& config) const {
+  const auto same_tls = [](const auto& a, const auto& b) {
+    return a == b || (a != nullptr && b != nullptr && *a == *b);
+  };
+  return config.connect_timeout == config_->connect_timeout &&
+         config.http == config_->http && same_tls(config.tls, config_->tls) &&
+         config.transport_socket_matches == config_->transport_socket_matches &&
+         config.circuit_breakers == config_->circuit_breakers;
+}
+
 size_t Upstream::ChoiceFor(const model::Host& host) const {
   const auto& matches = config_->transport_socket_matches;
   for (size_t i = 0; i < matches.size(); ++i) {

@@ -23,6 +23,9 @@ class Upstream final : public cluster::ClusterAttachment {
            std::shared_ptr<resilience::SharedResources> resources,
            security::ClientTlsSources& sources);
 
+  // Whether it would be the same for that configuration of the cluster.
+  bool Covers(const model::Cluster& config) const;
+
   // How to connect to a host, for a request of a caller that speaks gRPC, or
   // not.
   const std::shared_ptr<const net::UpstreamOptions>& options(

@@ -101,6 +101,30 @@ TEST_P(HttpClientTest, UsesOneConnectionForCallsOneAfterTheOther) {
   EXPECT_EQ(backends_[0]->Counts().requests, 50u);
 }
 
+TEST_P(HttpClientTest, KeepsConnectionsThroughAReload) {
+  Start(1);
+  ASSERT_TRUE(Get("/").ok());
+  ASSERT_TRUE(mesh_->ReloadText(text_.ToString()).ok());
+  ASSERT_TRUE(Get("/").ok());
+  text_.action = "timeout: 1s";  // not a matter of connections
+  ASSERT_TRUE(mesh_->ReloadText(text_.ToString()).ok());
+  ASSERT_TRUE(Get("/").ok());
+  EXPECT_EQ(backends_[0]->Counts().connections, 1u);
+  text_.cluster = "max_requests_per_connection: 7";
+  ASSERT_TRUE(mesh_->ReloadText(text_.ToString()).ok());
+  ASSERT_TRUE(Get("/").ok());
+  EXPECT_EQ(backends_[0]->Counts().connections, 2u);
+  EXPECT_TRUE(backends_[0]->WaitFor(
+      [](const auto& counts) { return counts.open_connections == 1; }));
+}
+
+TEST_P(HttpClientTest, TakesSoManyRequestsPerConnection) {
+  text_.cluster = "max_requests_per_connection: 5";
+  Start(1);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(Get("/").ok());
+  EXPECT_EQ(backends_[0]->Counts().connections, 4u);
+}
+
 TEST_P(HttpClientTest, CarriesLargeBodiesBothWays) {
   Start(1);
   backends_[0]->SetAnswer(BackendAnswer::Echo());
