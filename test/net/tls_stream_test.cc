@@ -152,10 +152,6 @@ TEST_F(TlsStreamTest, ConnectsAfterTheHandshakeAndTellsWhoThePeerIs) {
   EXPECT_EQ(client_tls_->version(), "TLSv1.3");
   EXPECT_FALSE(client_tls_->resumed());
   EXPECT_EQ(client_.stream().PeerAddress(), listener_->Address());
-  client_.Send("question");
-  ASSERT_TRUE(Until([&] { return server_.received == "question"; }));
-  server_.Send("answer");
-  ASSERT_TRUE(Until([&] { return client_.received == "answer"; }));
 }
 
 TEST_F(TlsStreamTest, ResumesSessionsOfTheSameKey) {
@@ -572,6 +568,8 @@ TEST_F(TlsStreamTest, MakesOneCallOfTheSystemForASmallMessage) {
   // On the loop too, for one that reads once each time.
   stream.WantRead(true);
   counts = {};
+  int events = 0;
+  client_.on_readable = [&] { ++events; };
   const std::string_view piece = "more";
   ASSERT_EQ(stream.Write({&piece, 1}).bytes, 4u);
   server_.received.clear();
@@ -580,6 +578,7 @@ TEST_F(TlsStreamTest, MakesOneCallOfTheSystemForASmallMessage) {
   server_.received.clear();
   ASSERT_TRUE(Until([&] { return client_.received == "moremore"; }));
   EXPECT_EQ(counts.reads, 2);
+  EXPECT_EQ(events, 2);
 }
 
 TEST_F(TlsStreamTest, RunsOverAStreamThatIsConnectedAlready) {
