@@ -4,8 +4,10 @@
 #include <fstream>
 #include <string>
 
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "test/security/test_certificates.h"
 #include "test/xds/convert_harness.h"
 #include "xds/secret_file.h"
 
@@ -20,18 +22,25 @@ using ::testing::Not;
 using Kind = model::StringMatcher::Kind;
 using SanType = model::SubjectAltNameMatcher::Type;
 
-// The smallest that have the form.
-constexpr char kCertificate[] =
-    "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
-constexpr char kKey[] =
-    "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
+// One pair for all tests: a configuration's pairs must fit together.
+const security::TlsMaterial& Pair() {
+  static const auto* const made = new security::TlsMaterial(
+      security::TestCa().Issue({"leaf", "URI:spiffe://test/leaf"}));
+  return *made;
+}
+const std::string& Certificate() { return Pair().certificate_chain; }
+const std::string& Key() { return Pair().private_key; }
+
+// As a quoted scalar takes it.
+std::string InlineText(const std::string& text) {
+  return "{inline_string: \"" + absl::StrReplaceAll(text, {{"\n", "\\n"}}) +
+         "\"}";
+}
+
 constexpr char kExtensions[] =
     "type.googleapis.com/envoy.extensions.transport_sockets.";
 
-std::string InlineCertificate() {
-  return R"({inline_string: "-----BEGIN CERTIFICATE-----\nMAA=\n)"
-         R"(-----END CERTIFICATE-----\n"})";
-}
+std::string InlineCertificate() { return InlineText(Certificate()); }
 
 std::string TlsSocket(const std::string& fields) {
   return "{name: tls, typed_config: {'@type': " + std::string(kExtensions) +
@@ -137,9 +146,9 @@ TEST(ConvertTls, TheOldNamesStandForOneOfEachKind) {
 }
 
 TEST(ConvertTls, FilesStayFilesAndTheRestBecomesBytes) {
-  const TlsFile certificate("convert_tls.crt", kCertificate);
-  const TlsFile key("convert_tls.key", kKey);
-  setenv("MESHLIB_TEST_CONVERT_TLS", kCertificate, 1);
+  const TlsFile certificate("convert_tls.crt", Certificate());
+  const TlsFile key("convert_tls.key", Key());
+  setenv("MESHLIB_TEST_CONVERT_TLS", Certificate().c_str(), 1);
   const auto tls = LoadedTls(WithTls(
       "common_tls_context: {tls_certificates: [{certificate_chain: {filename: "
       "'" +
@@ -152,7 +161,8 @@ TEST(ConvertTls, FilesStayFilesAndTheRestBecomesBytes) {
             DataSource::File(certificate.path()));
   EXPECT_EQ(tls.common.certificate.private_key, DataSource::File(key.path()));
   EXPECT_EQ(tls.common.certificate.password, DataSource::Inline("p"));
-  EXPECT_EQ(tls.common.validation.trusted_ca, DataSource::Inline(kCertificate));
+  EXPECT_EQ(tls.common.validation.trusted_ca,
+            DataSource::Inline(Certificate()));
 }
 
 TEST(ConvertTls, SecretsAreNamedByWhereTheyComeFrom) {
@@ -181,10 +191,8 @@ TEST(ConvertTls, StaticSecretsBecomePartOfTheCluster) {
           "validation_context_sds_secret_config: {name: roots}}}") +
       "}, {name: plain}], secrets: [{name: own, tls_certificate: "
       "{certificate_chain: " +
-      InlineCertificate() +
-      R"(, private_key: {inline_string: "-----BEGIN PRIVATE KEY-----\nMAA=\n)"
-      R"(-----END PRIVATE KEY-----\n"}}}, {name: roots, validation_context: )"
-      "{trusted_ca: " +
+      InlineCertificate() + ", private_key: " + InlineText(Key()) +
+      "}}, {name: roots, validation_context: {trusted_ca: " +
       InlineCertificate() +
       ", match_typed_subject_alt_names: [{san_type: URI, matcher: {exact: "
       "v}}]}}]}";
@@ -196,9 +204,9 @@ TEST(ConvertTls, StaticSecretsBecomePartOfTheCluster) {
   EXPECT_TRUE(common.certificate_secret.none());
   EXPECT_TRUE(common.validation_secret.none());
   EXPECT_EQ(common.certificate.certificate_chain,
-            DataSource::Inline(kCertificate));
-  EXPECT_EQ(common.certificate.private_key, DataSource::Inline(kKey));
-  EXPECT_EQ(common.validation.trusted_ca, DataSource::Inline(kCertificate));
+            DataSource::Inline(Certificate()));
+  EXPECT_EQ(common.certificate.private_key, DataSource::Inline(Key()));
+  EXPECT_EQ(common.validation.trusted_ca, DataSource::Inline(Certificate()));
   EXPECT_EQ(common.validation.match_typed_subject_alt_names.size(), 2u);
 }
 
@@ -293,7 +301,7 @@ TEST(SecretFile, GivesTheSecretOfTheName) {
   ASSERT_TRUE(roots.ok()) << roots.status();
   EXPECT_EQ(roots->name, "roots");
   ASSERT_TRUE(roots->validation.has_value());
-  EXPECT_EQ(roots->validation->trusted_ca, DataSource::Inline(kCertificate));
+  EXPECT_EQ(roots->validation->trusted_ca, DataSource::Inline(Certificate()));
   EXPECT_FALSE(roots->certificate.has_value());
   EXPECT_EQ(ReadSecretFile(file.path(), "other").status().code(),
             absl::StatusCode::kNotFound);

@@ -214,9 +214,6 @@ TEST(LoaderProblems, NamesWrongValuesWithWhatIsWanted) {
       {"respect_dns_ttl: 1",
        {"4:5: warning: C.respect_dns_ttl: \"respect_dns_ttl\" of "
         "envoy.config.cluster.v3.Cluster is deprecated",
-        "4:5: note: C.respect_dns_ttl: unsupported field ignored: "
-        "envoy.config.cluster.v3.Cluster.respect_dns_ttl (names are not "
-        "resolved yet; picks give them as they are)",
         "4:22: error: C.respect_dns_ttl: got 1, want true or false"}},
       {"lb_policy: MAGLEVV",
        {"4:16: error: C.lb_policy: unknown value \"MAGLEVV\" of "
@@ -314,7 +311,7 @@ TEST(LoaderProblems, SaysWhatItDoesNotActOnYet) {
                         "filter_state"}));
   EXPECT_THAT(notes("static_resources: {clusters: [{name: c, "
                     "dns_lookup_family: V4_ONLY, cleanup_interval: 1s}]}"),
-              ElementsAreArray({"dns_lookup_family", "cleanup_interval"}));
+              ElementsAreArray({"cleanup_interval"}));
 }
 
 TEST(LoaderProblems, ANameThatWouldNotBeCheckedIsRefused) {
