@@ -50,6 +50,8 @@ class MESHLIB_EXPORT Headers {
   // Views that end with the next change.
   Header operator[](size_t index) const;
   void Clear();
+  // Makes room for so many, of so many bytes in all.
+  void Reserve(size_t count, size_t bytes);
 
  private:
   struct Entry {

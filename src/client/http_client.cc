@@ -35,6 +35,11 @@ std::optional<std::string_view> Headers::Get(std::string_view name) const {
   return std::nullopt;
 }
 
+void Headers::Reserve(size_t count, size_t bytes) {
+  entries_.reserve(count);
+  bytes_.reserve(bytes);
+}
+
 void Headers::Clear() {
   bytes_.clear();
   entries_.clear();

@@ -61,7 +61,7 @@ absl::Status WireHeaders::Assign(absl::Span<const Header> headers,
   headers_.clear();
   owned_.clear();
   host_ = {};
-  headers_.reserve(headers.size() + 2);
+  headers_.reserve(headers.size());
   for (const Header& header : headers) {
     std::string_view name = header.name;
     if (!IsName(name) || !IsValue(header.value)) {
@@ -69,8 +69,9 @@ absl::Status WireHeaders::Assign(absl::Span<const Header> headers,
           "header \"", absl::CEscape(base::ToAbsl(name)), "\" cannot be sent"));
     }
     if (HasUpper(name)) {
-      owned_.push_back(absl::AsciiStrToLower(base::ToAbsl(name)));
-      name = owned_.back();
+      owned_.push_back(std::make_unique<const std::string>(
+          absl::AsciiStrToLower(base::ToAbsl(name))));
+      name = *owned_.back();
     }
     if (name == "host") {
       if (host_.empty()) host_ = header.value;
@@ -85,8 +86,8 @@ absl::Status WireHeaders::Assign(absl::Span<const Header> headers,
 }
 
 void WireHeaders::Add(std::string_view name, std::string value) {
-  owned_.push_back(std::move(value));
-  headers_.push_back({name, owned_.back()});
+  owned_.push_back(std::make_unique<const std::string>(std::move(value)));
+  headers_.push_back({name, *owned_.back()});
 }
 
 std::string_view WireHeaders::Find(std::string_view name) const {

@@ -1,7 +1,7 @@
 #ifndef MESHLIB_CLIENT_WIRE_HEADERS_H_
 #define MESHLIB_CLIENT_WIRE_HEADERS_H_
 
-#include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +35,7 @@ class WireHeaders {
 
  private:
   std::vector<Header> headers_;
-  std::deque<std::string> owned_;
+  std::vector<std::unique_ptr<const std::string>> owned_;
   std::string_view host_;
 };
 

@@ -76,11 +76,10 @@ absl::Status ClientConnection::Start(ClientExchange& exchange) {
     return status;
   }
   ++started_;
-  last_used_ = loop_->Now();
   if (reader_ == Reader::kNobody && !exchange.blocking()) GiveToLoop();
   if (limits_.max_requests != 0 && started_ >= limits_.max_requests) {
     drain_ = true;
-    codec_->Drain(last_used_);
+    codec_->Drain(loop_->Now());
   }
   Flush();
   Settle();
@@ -223,8 +222,9 @@ ClientConnection::Drive ClientConnection::ReadOnce() {
   if (closed_) return Drive::kStop;
   switch (result.code) {
     case event::IoResult::Code::kDone: {
+      last_used_ = loop_->Now();
       const absl::Status status = codec_->Receive(
-          absl::MakeConstSpan(buffer.data(), result.bytes), loop_->Now());
+          absl::MakeConstSpan(buffer.data(), result.bytes), last_used_);
       if (!status.ok()) {
         FlushNow();  // the last word, a GOAWAY
         Fail(status);

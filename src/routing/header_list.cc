@@ -23,8 +23,8 @@ void HeaderList::Remove(std::string_view name) {
 }
 
 void HeaderList::Add(std::string_view name, std::string value) {
-  owned_.push_back(std::move(value));
-  headers_.push_back({name, owned_.back()});
+  owned_.push_back(std::make_unique<const std::string>(std::move(value)));
+  headers_.push_back({name, *owned_.back()});
 }
 
 void HeaderList::Set(std::string_view name, std::string value) {
@@ -35,8 +35,8 @@ void HeaderList::Set(std::string_view name, std::string value) {
   if (first == headers_.end()) return Add(name, std::move(value));
   headers_.erase(std::remove_if(first + 1, headers_.end(), same),
                  headers_.end());
-  owned_.push_back(std::move(value));
-  first->value = owned_.back();
+  owned_.push_back(std::make_unique<const std::string>(std::move(value)));
+  first->value = *owned_.back();
 }
 
 }  // namespace meshlib::routing

@@ -1,7 +1,7 @@
 #ifndef MESHLIB_ROUTING_HEADER_LIST_H_
 #define MESHLIB_ROUTING_HEADER_LIST_H_
 
-#include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,7 +38,8 @@ class HeaderList {
 
  private:
   std::vector<Header> headers_;
-  std::deque<std::string> owned_;  // addresses stay when it grows or moves
+  // Most lists own nothing, and cost nothing for it.
+  std::vector<std::unique_ptr<const std::string>> owned_;
 };
 
 }  // namespace meshlib::routing

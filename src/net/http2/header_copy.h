@@ -22,6 +22,7 @@ class HeaderCopy {
     bytes_.reserve(bytes);
     for (const Header& h : headers) bytes_.append(h.name).append(h.value);
     headers_.clear();
+    headers_.reserve(headers.size());
     size_t at = 0;
     const std::string_view all = bytes_;
     for (const Header& h : headers) {
