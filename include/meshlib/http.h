@@ -79,17 +79,21 @@ struct Request {
   std::optional<uint64_t> hash;
 };
 
-// What came back. A value.
-struct Response {
+// How a response begins, and whence it comes. A value.
+struct ResponseHead {
   int status = 0;
   Headers headers;
-  std::string body;
-  Headers trailers;
   uint32_t attempts = 0;  // how many hosts were asked; 0: the mesh answered
   std::string host;       // the address of the last one
   std::string cluster;
 
   bool ok() const { return status >= 200 && status < 300; }
+};
+
+// What came back. A value.
+struct Response : ResponseHead {
+  std::string body;
+  Headers trailers;
 };
 
 struct ClientOptions {

@@ -24,6 +24,8 @@ struct AttemptPlan {
   uint32_t number = 1;      // of the attempt
   absl::Duration timeout = absl::InfiniteDuration();  // of the whole request
   absl::Duration per_try_timeout = absl::InfiniteDuration();
+  absl::Duration idle_timeout = absl::InfiniteDuration();  // nothing moves
+  absl::Duration max_stream_duration = absl::InfiniteDuration();
 };
 
 // Whoever carries out the attempts of a Call: a connection of a client, the

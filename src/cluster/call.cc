@@ -338,6 +338,10 @@ inline void Call::Forget(base::Stripe stripe) {
   const routing::Timeouts timeouts = plan.route->TimeoutsFor(scope.request);
   plan.timeout = timeouts.request;
   plan.per_try_timeout = timeouts.per_try;
+  plan.max_stream_duration = timeouts.max_stream_duration;
+  if (timeouts.idle.value_or(absl::ZeroDuration()) != absl::ZeroDuration()) {
+    plan.idle_timeout = *timeouts.idle;
+  }
   // Only a retry asks for the time.
   if (attempts_ == 1 && retry_.retry_on != 0) {
     deadline_ = plan.timeout == absl::InfiniteDuration()

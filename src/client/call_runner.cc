@@ -1,0 +1,446 @@
+#include "client/call_runner.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/strings.h"
+#include "mesh/target_state.h"
+
+namespace meshlib::client {
+namespace {
+
+using net::ClientExchange;
+using net::ExchangeFailure;
+
+constexpr std::string_view kGrpcType = "application/grpc";
+
+// Where the route says nothing (per_request_buffer_limit_bytes).
+constexpr size_t kRepeatLimit = size_t{1} << 20;
+
+bool IsGrpcType(std::string_view type) {
+  return type.substr(0, kGrpcType.size()) == kGrpcType &&
+         (type.size() == kGrpcType.size() || type[kGrpcType.size()] == '+' ||
+          type[kGrpcType.size()] == ';');
+}
+
+std::string_view FindHeader(absl::Span<const Header> headers,
+                            std::string_view name) {
+  for (const Header& header : headers) {
+    if (header.name == name) return header.value;
+  }
+  return {};
+}
+
+Outcome::Kind KindOf(ExchangeFailure failure) {
+  switch (failure) {
+    case ExchangeFailure::kConnectFailure:
+      return Outcome::Kind::kConnectFailure;
+    case ExchangeFailure::kConnectTimeout:
+      return Outcome::Kind::kConnectTimeout;
+    case ExchangeFailure::kOverflow:
+      return Outcome::Kind::kOverflow;
+    case ExchangeFailure::kRefused:
+      return Outcome::Kind::kRefusedStream;
+    case ExchangeFailure::kBodyTooLarge:
+    case ExchangeFailure::kCancelled:
+      return Outcome::Kind::kCancelled;
+    default:
+      return Outcome::Kind::kReset;
+  }
+}
+
+absl::StatusCode CodeOf(ExchangeFailure failure) {
+  switch (failure) {
+    case ExchangeFailure::kOverflow:
+    case ExchangeFailure::kHeadersTooLarge:
+    case ExchangeFailure::kBodyTooLarge:
+      return absl::StatusCode::kResourceExhausted;
+    case ExchangeFailure::kCancelled:
+      return absl::StatusCode::kCancelled;
+    default:
+      return absl::StatusCode::kUnavailable;
+  }
+}
+
+void Copy(absl::Span<const Header> from, http::Headers& to) {
+  for (const Header& header : from) to.Add(header.name, header.value);
+}
+
+}  // namespace
+
+CallRunner::CallRunner(std::shared_ptr<const CallEnvironment> environment,
+                       Target target, http::Request request,
+                       std::string_view path, bool streams)
+    : environment_(std::move(environment)),
+      request_(std::move(request)),
+      streams_(streams),
+      target_(std::move(target)),
+      path_(path) {}
+
+CallRunner::~CallRunner() {
+  DropExchange();
+  call_.Release();
+}
+
+absl::Time CallRunner::Now() const {
+  return environment_->core->engine().clock().Now();
+}
+
+// --- Driving it ---
+
+absl::Status CallRunner::Prepare(bool whole) {
+  std::vector<Header> headers;
+  headers.reserve(request_.headers.size());
+  for (size_t i = 0; i < request_.headers.size(); ++i) {
+    headers.push_back(request_.headers[i]);
+  }
+  const absl::Status status = headers_.Assign(headers, true);
+  if (!status.ok()) return status;
+  grpc_ = IsGrpcType(headers_.Find("content-type"));
+  routed_.authority =
+      headers_.host().empty()
+          ? std::string_view(mesh::TargetAccess::HostOf(target_))
+          : headers_.host();
+  routed_.path = path_;
+  routed_.method = request_.method;
+  routed_.headers = headers_.headers();
+  routed_.hash = request_.hash;
+  started_ = Now();
+  if (whole) request_ended_ = started_;
+  if (request_.timeout != absl::InfiniteDuration()) {
+    deadline_ = started_ + request_.timeout;
+  }
+  io_ = environment_->core->engine().slots().Current().stripe.index %
+        environment_->transport->size();
+  return absl::OkStatus();
+}
+
+event::Loop& CallRunner::loop() const {
+  return environment_->transport->io(io_).loop();
+}
+
+void CallRunner::EndRequest(absl::Time now) {
+  request_ended_ = now;
+  if (host_ == nullptr) return;  // Start() does it
+  deadline_ = std::min(deadline_, now + timeout_);
+  if (phase_ == Phase::kAwait && !committed_) {
+    per_try_deadline_ = now + per_try_timeout_;
+  }
+}
+
+void CallRunner::Cancel() {
+  cancelled_.store(true, std::memory_order_release);
+  Poke(Origin::kElsewhere);
+}
+
+void CallRunner::Poke(Origin origin) {
+  // Acquire and release: each step sees what the one before left, and what
+  // was written before the poke.
+  if (pokes_.fetch_add(1, std::memory_order_acq_rel) != 0) return;
+  const auto self = shared_from_this();
+  event::TimerWheel& wheel = *environment_->wheels[io_];
+  uint32_t seen = 1;
+  do {
+    seen = pokes_.load(std::memory_order_acquire);
+    Step();
+    if (phase_ != Phase::kDone) {
+      wheel.Set(self, WaitUntil());
+    } else if (!std::exchange(timer_unset_, true)) {
+      wheel.Unset(*this);
+    }
+    Tell(origin);
+  } while (pokes_.fetch_sub(seen, std::memory_order_acq_rel) != seen);
+}
+
+absl::Time CallRunner::WaitUntil() const {
+  if (phase_ == Phase::kBackoff) return retry_at_;
+  return std::min({deadline_, per_try_deadline_, idle_deadline_});
+}
+
+void CallRunner::SetIdleDeadline() {
+  if (idle_timeout_ == absl::InfiniteDuration()) return;
+  idle_deadline_ = Now() + idle_timeout_;
+}
+
+size_t CallRunner::repeat_limit() const {
+  if (route_ == nullptr) return kRepeatLimit;
+  return route_->per_request_buffer_limit_bytes().value_or(kRepeatLimit);
+}
+
+void CallRunner::Step() {
+  while (phase_ != Phase::kDone) {
+    if (cancelled_.load(std::memory_order_acquire)) {
+      return FinishFailed(Outcome::Kind::kCancelled);
+    }
+    switch (phase_) {
+      case Phase::kPick:
+        Pick();
+        break;
+      case Phase::kAwait:
+        if (!CheckAttempt()) return;
+        break;
+      case Phase::kBackoff:
+        if (Now() < retry_at_) return;
+        phase_ = Phase::kPick;
+        break;
+      case Phase::kDone:
+        return;
+    }
+  }
+}
+
+// --- One attempt ---
+
+void CallRunner::Pick() {
+  pool_ = nullptr;
+  call_.Next(environment_->core->engine(), mesh::TargetAccess::IdOf(target_),
+             routed_, mesh::TargetAccess::HostOf(target_), *this);
+  if (pool_ != nullptr) BeginAttempt();
+}
+
+void CallRunner::Start(const cluster::AttemptPlan& plan) {
+  const auto& upstream =
+      static_cast<const mesh::Upstream&>(*plan.cluster->attachment());
+  host_ = plan.host;
+  route_ = plan.route;
+  weighted_index_ = plan.weighted_index;
+  cluster_ = plan.cluster->runtime().name();
+  upstream_ = upstream.options(*plan.host, grpc_);
+  pool_ = &environment_->transport->PoolOf(*plan.host, upstream);
+  attempt_started_ = Now();
+  if (plan.number == 1) {
+    timeout_ = plan.timeout;
+    idle_timeout_ = plan.idle_timeout;
+    deadline_ = std::min({deadline_, started_ + plan.max_stream_duration,
+                          request_ended_ + timeout_});
+  }
+  per_try_timeout_ = plan.per_try_timeout;
+  per_try_deadline_ =
+      std::max(attempt_started_, request_ended_) + per_try_timeout_;
+  const Request& request = *plan.request;
+  wire_.method = request_.method;
+  wire_.scheme = request.scheme;
+  if (route_ != nullptr && route_->rewrites_requests()) {
+    routing::ClusterChoice choice;
+    choice.name = cluster_;
+    choice.weighted_index = weighted_index_;
+    rewritten_ =
+        route_->RewriteRequest(request, choice, plan.host->hostname_view());
+  } else {
+    rewritten_ = {std::string(request.authority), std::string(request.path),
+                  routing::HeaderList(request.headers)};
+  }
+}
+
+void CallRunner::Fail(PickFailure reason) {
+  if (answered_) return Finish();
+  PickResult result;
+  result.failure = reason;
+  const absl::Status status = result.status();
+  FinishWith(absl::Status(
+      status.code(),
+      absl::StrCat(
+          "target \"", target_.authority(), "\": ", status.message(),
+          call_.attempts() == 0
+              ? ""
+              : absl::StrCat(" (after ", call_.attempts(), " attempts)"))));
+}
+
+void CallRunner::NotForwarded(const routing::CompiledRoute& route,
+                              const Request& request) {
+  http::Response response;
+  if (route.redirect() != nullptr) {
+    response.status = static_cast<int>(route.redirect()->response_code());
+    response.headers.Add("location", route.redirect()->Location(request));
+  } else if (const auto* direct = route.direct_response()) {
+    response.status = static_cast<int>(direct->status);
+    response.body = direct->body;
+  } else {
+    return;
+  }
+  answered_ = true;
+  OnAnswered(std::move(response));
+}
+
+void CallRunner::BeginAttempt() {
+  // What the route added may be anything.
+  const absl::Status status =
+      rewritten_headers_.Assign(rewritten_.headers.headers(), false);
+  if (!status.ok()) return FinishWith(status);
+  wire_.authority = rewritten_.authority;
+  wire_.path = rewritten_.path;
+  wire_.headers = rewritten_headers_.headers();
+  reported_ = false;
+  committed_ = false;
+  phase_ = Phase::kAwait;
+  ClientExchange::Options options;
+  options.max_body = environment_->options.max_response_body;
+  options.clock = &environment_->core->engine().clock();
+  FillBody(wire_, options);
+  exchange_ = std::make_shared<ClientExchange>(wire_, std::move(options));
+  pool_->Start(io_, *host_, upstream_, exchange_);
+}
+
+bool CallRunner::CheckAttempt() {
+  const uint32_t events = exchange_->events();
+  if ((events & ClientExchange::kHeaders) != 0) {
+    per_try_deadline_ = absl::InfiniteFuture();  // bounds the wait for these
+    if (!reported_ && !committed_ && OnHeaders()) return true;
+    if (!std::exchange(committed_, true)) OnCommitted();
+  }
+  if ((events & ClientExchange::kFailed) != 0) {
+    OnFailure();
+    return true;
+  }
+  if ((events & ClientExchange::kComplete) != 0) {
+    OnComplete();
+    return true;
+  }
+  OnProgress();
+  return CheckTimeouts();
+}
+
+bool CallRunner::CheckTimeouts() {
+  const absl::Time next = WaitUntil();
+  if (next == absl::InfiniteFuture()) return false;
+  const absl::Time now = Now();
+  if (now < next) return false;
+  if (now >= deadline_ || now >= idle_deadline_) {
+    FinishFailed(Outcome::Kind::kTimeout);
+  } else if (!Report(Outcome::Failure(Outcome::Kind::kPerTryTimeout))) {
+    FinishFailed(Outcome::Kind::kPerTryTimeout);
+  }
+  return true;
+}
+
+std::optional<int> CallRunner::GrpcStatus(
+    absl::Span<const Header> headers) const {
+  const std::string_view text = FindHeader(headers, "grpc-status");
+  int status = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), status);
+  if (text.empty() || error != std::errc() ||
+      end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return status;
+}
+
+// A response that may have to be tried again is judged by its headers, so that
+// nobody waits for the body of an error. True: another attempt follows.
+bool CallRunner::OnHeaders() {
+  const absl::Span<const Header> headers = exchange_->headers();
+  const std::optional<int> grpc =
+      grpc_ ? GrpcStatus(headers) : std::optional<int>();
+  if (exchange_->status() < 400 && !grpc.has_value() &&
+      !call_.judges_success()) {
+    return false;
+  }
+  Outcome outcome = Outcome::Http(exchange_->status());
+  outcome.grpc_status = grpc;
+  outcome.response_headers = headers;
+  return Report(outcome);
+}
+
+void CallRunner::OnComplete() {
+  if (!reported_) {
+    Outcome outcome = Outcome::Http(exchange_->status());
+    outcome.response_headers = exchange_->headers();
+    if (grpc_) {
+      outcome.grpc_status = GrpcStatus(exchange_->trailers());
+      outcome.grpc_trailers_only = false;
+    }
+    outcome.response_started = streams_;
+    if (Report(outcome)) return;
+  }
+  OnWhole();
+  Finish();
+}
+
+void CallRunner::OnFailure() {
+  Outcome outcome = Outcome::Failure(KindOf(exchange_->failure()));
+  outcome.request_sent = exchange_->request_sent();
+  outcome.response_started =
+      (exchange_->events() & ClientExchange::kHeaders) != 0;
+  if (!reported_ && Report(outcome)) return;
+  FinishWith(
+      absl::Status(CodeOf(exchange_->failure()),
+                   absl::StrCat("cluster \"", cluster_, "\", host ",
+                                base::ToAbsl(host_->address_view()), ": ",
+                                net::ExchangeFailureName(exchange_->failure()),
+                                exchange_->failure_text().empty() ? "" : ": ",
+                                exchange_->failure_text(), " (attempt ",
+                                call_.attempts(), ")")));
+}
+
+bool CallRunner::Report(Outcome outcome) {
+  reported_ = true;
+  outcome.latency = Now() - attempt_started_;
+  const RetryDecision decision = call_.End(outcome);
+  if (!decision.retry || !CanRepeat(repeat_limit())) return false;
+  DropExchange();
+  retry_at_ = Now() + decision.after;
+  if (retry_at_ >= deadline_) {
+    FinishFailed(Outcome::Kind::kTimeout);
+    return true;
+  }
+  phase_ = Phase::kBackoff;
+  per_try_deadline_ = absl::InfiniteFuture();
+  return true;
+}
+
+// --- The end ---
+
+void CallRunner::FillHead(http::ResponseHead& head) {
+  head.status = exchange_->status();
+  head.attempts = call_.attempts();
+  head.host = std::string(host_->address_view());
+  head.cluster = cluster_;
+  if (route_ == nullptr || !route_->rewrites_responses()) {
+    return Copy(exchange_->headers(), head.headers);
+  }
+  routing::ClusterChoice choice;
+  choice.name = cluster_;
+  choice.weighted_index = weighted_index_;
+  routing::HeaderList headers(exchange_->headers());
+  route_->RewriteResponse(routed_, choice, headers);
+  Copy(headers.headers(), head.headers);
+}
+
+void CallRunner::FinishFailed(Outcome::Kind kind) {
+  if (exchange_ != nullptr && !reported_) {
+    call_.End(Outcome::Failure(kind));
+    reported_ = true;
+  }
+  if (kind == Outcome::Kind::kCancelled) {
+    return FinishWith(absl::CancelledError("the call was cancelled"));
+  }
+  const absl::Duration taken = Now() - started_;
+  FinishWith(absl::DeadlineExceededError(absl::StrCat(
+      "target \"", target_.authority(), "\": no response within ",
+      absl::FormatDuration(taken), " (attempt ", call_.attempts(),
+      cluster_.empty() ? "" : absl::StrCat(", cluster \"", cluster_, "\""),
+      kind == Outcome::Kind::kPerTryTimeout ? ", per_try_timeout)" : ")")));
+}
+
+void CallRunner::FinishWith(absl::Status status) {
+  OnFailed(std::move(status));
+  Finish();
+}
+
+void CallRunner::Finish() {
+  phase_ = Phase::kDone;
+  DropExchange();
+  call_.Release();
+}
+
+// A pool may hold it still, and must not look at the request any more.
+void CallRunner::DropExchange() {
+  if (exchange_ == nullptr) return;
+  exchange_->Cancel();
+  exchange_.reset();
+}
+
+}  // namespace meshlib::client
