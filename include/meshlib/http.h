@@ -32,6 +32,10 @@ class HttpCall;
 
 namespace meshlib::http {
 
+class AsyncStream;
+class Stream;
+class StreamObserver;
+
 // A list of headers, in order, that owns its bytes. Names keep the form they
 // were given in and compare without regard to case. Copyable; not
 // thread-safe.
@@ -142,6 +146,20 @@ class MESHLIB_EXPORT Client {
   // start other calls; a blocking one is FailedPrecondition there.
   using Callback = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
   CallHandle SendAsync(Request request, Callback done) const;
+
+  // Bodies that come piece by piece: meshlib/http_stream.h.
+  enum class Body : uint8_t {
+    kFollows,  // what is written follows request.body
+    kWhole,    // request.body is all of it
+  };
+  // Does not wait for the host. What goes wrong with it is told by the
+  // stream's functions; an error here is one of the request.
+  absl::StatusOr<Stream> Open(Request request,
+                              Body body = Body::kFollows) const;
+  // Any error comes to the observer.
+  AsyncStream OpenAsync(Request request,
+                        std::shared_ptr<StreamObserver> observer,
+                        Body body = Body::kFollows) const;
 
  private:
   class Impl;

@@ -7,7 +7,10 @@
 #include "base/mutex.h"
 #include "base/strings.h"
 #include "client/http_call.h"
+#include "client/stream_call.h"
+#include "client/stream_waiter.h"
 #include "meshlib/http.h"
+#include "meshlib/http_stream.h"
 
 namespace meshlib::http {
 
@@ -109,37 +112,58 @@ class Client::Impl {
   }
 
   absl::StatusOr<Response> Send(const Request& request) {
-    const absl::StatusOr<Url> url = Parse(request.url);
-    if (!url.ok()) return url.status();
-    absl::StatusOr<Target> target = TargetOf(*url);
-    if (!target.ok()) return target.status();
-    client::HttpCall call(environment_, *std::move(target), request,
-                          PathOf(*url));
+    absl::StatusOr<Goal> goal = GoalOf(request.url);
+    if (!goal.ok()) return goal.status();
+    client::HttpCall call(environment_, std::move(goal->target), request,
+                          goal->path);
     return call.Run();
   }
 
   std::shared_ptr<client::HttpCall> SendAsync(Request request, Callback done) {
-    const absl::StatusOr<Url> url = Parse(request.url);
-    if (!url.ok()) return Refuse(url.status(), std::move(done));
-    absl::StatusOr<Target> target = TargetOf(*url);
-    if (!target.ok()) return Refuse(target.status(), std::move(done));
-    const std::string path(PathOf(*url));
+    absl::StatusOr<Goal> goal = GoalOf(request.url);
+    if (!goal.ok()) {
+      Post([status = goal.status(), done = std::move(done)]() mutable {
+        done(std::move(status));
+      });
+      return nullptr;
+    }
     auto call = std::make_shared<client::HttpCall>(
-        environment_, *std::move(target), std::move(request), path);
+        environment_, std::move(goal->target), std::move(request), goal->path);
     call->Start(std::move(done));
     return call;
+  }
+
+  absl::StatusOr<std::shared_ptr<client::StreamCall>> Open(
+      Request request, std::shared_ptr<StreamObserver> observer, Body body,
+      bool anywhere) {
+    absl::StatusOr<Goal> goal = GoalOf(request.url);
+    if (!goal.ok()) return goal.status();
+    auto call = std::make_shared<client::StreamCall>(
+        environment_, std::move(goal->target), std::move(request), goal->path,
+        std::move(observer), anywhere);
+    call->Start(body == Body::kWhole);
+    return call;
+  }
+
+  void Post(event::Loop::Task task) {
+    environment_->transport->io(0).loop().Post(std::move(task));
   }
 
  private:
   // Of authorities that were made up, say; each costs a binding.
   static constexpr size_t kMostTargets = 10000;
 
-  std::shared_ptr<client::HttpCall> Refuse(absl::Status status, Callback done) {
-    environment_->transport->io(0).loop().Post(
-        [status = std::move(status), done = std::move(done)]() mutable {
-          done(std::move(status));
-        });
-    return nullptr;
+  struct Goal {
+    Target target;
+    std::string path;
+  };
+
+  absl::StatusOr<Goal> GoalOf(std::string_view text) {
+    const absl::StatusOr<Url> url = Parse(text);
+    if (!url.ok()) return url.status();
+    absl::StatusOr<Target> target = TargetOf(*url);
+    if (!target.ok()) return target.status();
+    return Goal{*std::move(target), PathOf(*url)};
   }
 
   static bool HasPort(std::string_view authority) {
@@ -209,6 +233,25 @@ CallHandle Client::SendAsync(Request request, Callback done) const {
   CallHandle handle;
   handle.call_ = impl_->SendAsync(std::move(request), std::move(done));
   return handle;
+}
+
+absl::StatusOr<Stream> Client::Open(Request request, Body body) const {
+  auto waiter = std::make_shared<client::StreamWaiter>();
+  auto call = impl_->Open(std::move(request), waiter, body, true);
+  if (!call.ok()) return call.status();
+  return Stream(*std::move(call), std::move(waiter));
+}
+
+AsyncStream Client::OpenAsync(Request request,
+                              std::shared_ptr<StreamObserver> observer,
+                              Body body) const {
+  auto call = impl_->Open(std::move(request), observer, body, false);
+  if (call.ok()) return AsyncStream(*std::move(call));
+  impl_->Post([status = call.status(), observer = std::move(observer)] {
+    AsyncStream none;
+    observer->OnDone(none, status);
+  });
+  return AsyncStream();
 }
 
 }  // namespace meshlib::http
