@@ -65,6 +65,11 @@ absl::StatusCode CodeOf(ExchangeFailure failure) {
 }
 
 void Copy(absl::Span<const Header> from, http::Headers& to) {
+  size_t bytes = 0;
+  for (const Header& header : from) {
+    bytes += header.name.size() + header.value.size();
+  }
+  to.Reserve(from.size(), bytes);
   for (const Header& header : from) to.Add(header.name, header.value);
 }
 
