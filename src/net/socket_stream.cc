@@ -177,6 +177,7 @@ event::IoResult SocketStream::Failed(std::string_view what) {
 
 event::IoResult SocketStream::Read(absl::Span<char> into) {
   if (fd_ < 0) return {IoResult::Code::kFailed, 0};
+  if (into.empty()) return {IoResult::Code::kDone, 0};  // would look ended
   while (true) {
     const ssize_t got = recv(fd_, into.data(), into.size(), 0);
     if (got > 0) return {IoResult::Code::kDone, static_cast<size_t>(got)};

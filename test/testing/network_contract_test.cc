@@ -186,6 +186,17 @@ TYPED_TEST(NetworkContract, EndsEachDirectionByItself) {
             absl::StatusCode::kUnavailable);
 }
 
+TYPED_TEST(NetworkContract, ReadsNothingIntoNothing) {
+  this->ConnectBoth();
+  this->client_.stream().WantRead(false);
+  this->server_.Send("x");
+  this->world_.Settle();
+  const IoResult result = this->client_.stream().Read({});
+  EXPECT_EQ(result.code, IoResult::Code::kDone);
+  EXPECT_EQ(result.bytes, 0u);
+  EXPECT_EQ(this->ReadOne(this->client_).code, IoResult::Code::kDone);
+}
+
 TYPED_TEST(NetworkContract, SaysThatAConnectWasRefused) {
   this->Listen();
   const std::string gone = this->listener_->Address();
