@@ -23,8 +23,8 @@ SimulatedConnection::SimulatedConnection(std::shared_ptr<SimulatedWorld> world,
                                          std::string_view from,
                                          std::string_view address,
                                          event::StreamHandler* handler)
-    : world_(std::move(world)), mutex_(world_->mutex) {
-  base::MutexLock lock(mutex_);
+    : world_(std::move(world)) {
+  base::MutexLock lock(world_->mutex);
   id_ = world_->next_id++;
   world_->connections.emplace(id_, this);
   End& client = ends_[kClient];
@@ -37,7 +37,7 @@ SimulatedConnection::SimulatedConnection(std::shared_ptr<SimulatedWorld> world,
 }
 
 SimulatedConnection::~SimulatedConnection() {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   world_->connections.erase(id_);
 }
 
@@ -50,7 +50,7 @@ event::Loop::TimerId SimulatedConnection::At(absl::Time when, F&& run) {
 }
 
 const std::string& SimulatedConnection::EndpointOf(size_t end) const {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   return ends_[end].way->from;  // never changes
 }
 
@@ -85,14 +85,14 @@ void SimulatedConnection::Begin(absl::Duration timeout, absl::Status refused) {
     });
   }
   {
-    base::MutexLock lock(mutex_);
+    base::MutexLock lock(world_->mutex);
     ++ends_[kClient].way->stats.connects;
   }
   SendSyn(Try());
 }
 
 void SimulatedConnection::SendSyn(Try attempt) {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   End& client = ends_[kClient];
   if (client.state != State::kConnecting) return;
   attempt.sent = Now();
@@ -115,7 +115,7 @@ void SimulatedConnection::RetrySyn(const Try& attempt) {
 }
 
 void SimulatedConnection::ReceiveSyn(const Try& attempt) {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   End& client = ends_[kClient];
   End& server = ends_[kServer];
   if (client.state != State::kConnecting) return;
@@ -130,7 +130,7 @@ void SimulatedConnection::ReceiveSyn(const Try& attempt) {
 
 void SimulatedConnection::ReceiveSynAck(const Try& attempt, bool refused) {
   {
-    base::MutexLock lock(mutex_);
+    base::MutexLock lock(world_->mutex);
     if (ends_[kClient].state != State::kConnecting) return;
     if (!world_->links.Arrives(*ends_[kServer].way)) return RetrySyn(attempt);
     if (refused) ++ends_[kClient].way->stats.refused;
@@ -142,7 +142,7 @@ void SimulatedConnection::ReceiveSynAck(const Try& attempt, bool refused) {
 }
 
 void SimulatedConnection::SendAck(Try attempt) {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   End& client = ends_[kClient];
   if (attempt.number > kMostTries || client.aborted || !client.error.ok()) {
     return;
@@ -162,7 +162,7 @@ void SimulatedConnection::SendAck(Try attempt) {
 void SimulatedConnection::ReceiveAck(const Try& attempt) {
   std::shared_ptr<SimulatedWorld::Listening> listening;
   {
-    base::MutexLock lock(mutex_);
+    base::MutexLock lock(world_->mutex);
     End& server = ends_[kServer];
     if (!world_->links.Arrives(*ends_[kClient].way)) {
       const Try next{attempt.number + 1, 2 * attempt.timeout, Now()};
@@ -198,7 +198,7 @@ void SimulatedConnection::Finish(absl::Status status) {
   }
   event::StreamHandler* handler = nullptr;
   {
-    base::MutexLock lock(mutex_);
+    base::MutexLock lock(world_->mutex);
     End& client = ends_[kClient];
     if (client.state != State::kConnecting) return;
     client.state = status.ok() ? State::kOpen : State::kOver;
@@ -212,7 +212,7 @@ void SimulatedConnection::Finish(absl::Status status) {
 // --- The owners ---
 
 IoResult SimulatedConnection::Read(size_t end, absl::Span<char> into) {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   End& me = ends_[end];
   if (me.state == State::kConnecting) return {IoResult::Code::kBlocked, 0};
   if (me.state == State::kOver) return {IoResult::Code::kFailed, 0};
@@ -239,7 +239,7 @@ IoResult SimulatedConnection::Read(size_t end, absl::Span<char> into) {
 
 IoResult SimulatedConnection::Write(size_t end,
                                     absl::Span<const std::string_view> pieces) {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   End& me = ends_[end];
   if (me.state == State::kConnecting) return {IoResult::Code::kBlocked, 0};
   if (me.error.ok() && me.end_wanted) me.error = SocketError("write", EPIPE);
@@ -261,17 +261,17 @@ IoResult SimulatedConnection::Write(size_t end,
 }
 
 void SimulatedConnection::WantRead(size_t end, bool want) {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   if (std::exchange(ends_[end].wanted.read, want) != want && want) Touch(end);
 }
 
 void SimulatedConnection::WantWrite(size_t end, bool want) {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   if (std::exchange(ends_[end].wanted.write, want) != want && want) Touch(end);
 }
 
 void SimulatedConnection::CloseWrite(size_t end) {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   if (ends_[end].state != State::kOpen) return;
   ends_[end].end_wanted = true;
   Touch(end);
@@ -281,7 +281,7 @@ void SimulatedConnection::ResetByOwner(size_t end) {
   if (end == kClient && connect_timer_.has_value()) {
     world_->loop->Cancel(*std::exchange(connect_timer_, std::nullopt));
   }
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   End& me = ends_[end];
   if (me.state == State::kOver) return;
   if (me.state == State::kOpen && me.error.ok()) SendReset(end);
@@ -290,19 +290,19 @@ void SimulatedConnection::ResetByOwner(size_t end) {
 }
 
 absl::Status SimulatedConnection::ErrorOf(size_t end) const {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   return ends_[end].error;
 }
 
 void SimulatedConnection::SetHandler(size_t end,
                                      event::StreamHandler* handler) {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   ends_[end].handler = handler;
   Touch(end);
 }
 
 std::string SimulatedConnection::AddressOf(size_t end) const {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   return ends_[end].address;
 }
 
@@ -310,7 +310,7 @@ void SimulatedConnection::Destroy(size_t end) {
   if (end == kClient && connect_timer_.has_value()) {
     world_->loop->Cancel(*std::exchange(connect_timer_, std::nullopt));
   }
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   End& me = ends_[end];
   if (me.state == State::kOpen && me.error.ok()) {
     if (me.read < me.received.size()) {
@@ -328,7 +328,7 @@ void SimulatedConnection::Destroy(size_t end) {
 }
 
 void SimulatedConnection::ResetBoth() {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   ++ends_[kClient].way->stats.resets;
   for (const size_t end : {kClient, kServer}) {
     FailEnd(end, SocketError("read", ECONNRESET));
@@ -336,7 +336,7 @@ void SimulatedConnection::ResetBoth() {
 }
 
 void SimulatedConnection::Kill(size_t end) {
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   if (ends_[end].state == State::kOpen && ends_[end].error.ok()) {
     SendReset(end);
   }
@@ -375,7 +375,7 @@ void SimulatedConnection::ArmRoomTimer(size_t at) {
   End& me = ends_[at];
   if (me.room.empty() || me.room_timer.has_value()) return;
   me.room_timer = At(me.room.front().when, [at](SimulatedConnection& self) {
-    base::MutexLock lock(self.mutex_);
+    base::MutexLock lock(self.world_->mutex);
     self.ends_[at].room_timer.reset();
     self.Touch(at);
   });
@@ -385,7 +385,7 @@ void SimulatedConnection::RunTouched(size_t end) {
   event::StreamHandler* handler = nullptr;
   event::Interest ready;
   {
-    base::MutexLock lock(mutex_);
+    base::MutexLock lock(world_->mutex);
     End& me = ends_[end];
     me.touched = false;
     Pump(end);
@@ -397,12 +397,12 @@ void SimulatedConnection::RunTouched(size_t end) {
   }
   if (ready.read) {
     handler->OnReadable();
-    base::MutexLock lock(mutex_);
+    base::MutexLock lock(world_->mutex);
     ready = ReadyOf(ends_[end]);
     handler = ends_[end].handler;
   }
   if (ready.write) handler->OnWritable();
-  base::MutexLock lock(mutex_);
+  base::MutexLock lock(world_->mutex);
   if (!ReadyOf(ends_[end]).none()) Touch(end);
 }
 
@@ -449,7 +449,7 @@ void SimulatedConnection::SendSegment(size_t at, uint64_t number) {
   me.last_arrival = std::max(me.last_arrival, *fate.arrival);
   At(*fate.arrival,
      [at, number, reset = fate.reset](SimulatedConnection& self) {
-       base::MutexLock lock(self.mutex_);
+       base::MutexLock lock(self.world_->mutex);
        self.ReceiveSegment(at, number, reset);
      });
 }
@@ -464,13 +464,13 @@ void SimulatedConnection::RetrySegment(size_t at, uint64_t number) {
       std::min(2 * segment.timeout, world_->options.longest_retransmit_timeout);
   if (when < give_up) {
     At(when, [at, number](SimulatedConnection& self) {
-      base::MutexLock lock(self.mutex_);
+      base::MutexLock lock(self.world_->mutex);
       self.SendSegment(at, number);
     });
     return;
   }
   At(std::max(Now(), give_up), [at, number](SimulatedConnection& self) {
-    base::MutexLock lock(self.mutex_);
+    base::MutexLock lock(self.world_->mutex);
     if (Find(self.ends_[at], number) == nullptr) return;
     self.FailEnd(at, SocketError("write", ETIMEDOUT));
   });
@@ -522,7 +522,7 @@ void SimulatedConnection::SendReset(size_t at) {
   const auto arrival = world_->links.SendSurely(*me.way, Now());
   if (!arrival.has_value()) return;
   At(std::max(*arrival, me.last_arrival), [at](SimulatedConnection& self) {
-    base::MutexLock lock(self.mutex_);
+    base::MutexLock lock(self.world_->mutex);
     if (!self.world_->links.Arrives(*self.ends_[at].way)) return;
     self.FailEnd(1 - at, SocketError("read", ECONNRESET));
   });

@@ -124,26 +124,25 @@ class SimulatedConnection final
   void FinishLater(absl::Status status);
   void Finish(absl::Status status);
 
-  void Touch(size_t end) MESHLIB_REQUIRES(mutex_);
+  void Touch(size_t end) MESHLIB_REQUIRES(world_->mutex);
   void RunTouched(size_t end);
-  event::Interest ReadyOf(End& end) MESHLIB_REQUIRES(mutex_);
-  size_t RoomOf(End& end) MESHLIB_REQUIRES(mutex_);
-  void ArmRoomTimer(size_t at) MESHLIB_REQUIRES(mutex_);
-  void Pump(size_t at) MESHLIB_REQUIRES(mutex_);
+  event::Interest ReadyOf(End& end) MESHLIB_REQUIRES(world_->mutex);
+  size_t RoomOf(End& end) MESHLIB_REQUIRES(world_->mutex);
+  void ArmRoomTimer(size_t at) MESHLIB_REQUIRES(world_->mutex);
+  void Pump(size_t at) MESHLIB_REQUIRES(world_->mutex);
   static Segment* Find(End& end, uint64_t number);
-  void SendSegment(size_t at, uint64_t number) MESHLIB_REQUIRES(mutex_);
-  void RetrySegment(size_t at, uint64_t number) MESHLIB_REQUIRES(mutex_);
+  void SendSegment(size_t at, uint64_t number) MESHLIB_REQUIRES(world_->mutex);
+  void RetrySegment(size_t at, uint64_t number) MESHLIB_REQUIRES(world_->mutex);
   void ReceiveSegment(size_t at, uint64_t number, bool reset)
-      MESHLIB_REQUIRES(mutex_);
-  void Deliver(size_t at) MESHLIB_REQUIRES(mutex_);
-  void SendReset(size_t at) MESHLIB_REQUIRES(mutex_);
-  void FailEnd(size_t at, absl::Status status) MESHLIB_REQUIRES(mutex_);
+      MESHLIB_REQUIRES(world_->mutex);
+  void Deliver(size_t at) MESHLIB_REQUIRES(world_->mutex);
+  void SendReset(size_t at) MESHLIB_REQUIRES(world_->mutex);
+  void FailEnd(size_t at, absl::Status status) MESHLIB_REQUIRES(world_->mutex);
   static void Abort(End& end);
 
   const std::shared_ptr<SimulatedWorld> world_;
-  base::Mutex& mutex_;  // the world's
   uint64_t id_ = 0;
-  std::array<End, 2> ends_ MESHLIB_GUARDED_BY(mutex_);
+  std::array<End, 2> ends_ MESHLIB_GUARDED_BY(world_->mutex);
   std::optional<event::Loop::TimerId> connect_timer_;  // on the loop only
 };
 
