@@ -351,6 +351,11 @@ void PoolShard::OnClosed(ClientConnection& connection) {
   const std::shared_ptr<ClientConnection> held = std::move(*found);
   draining_.erase(found);
   breakers_->Disconnected();
+  {
+    // The limit may have kept those that wait from connecting.
+    base::MutexLock lock(mutex_);
+    if (!waiters_.empty()) ConnectMore();
+  }
   Unregister();
 }
 

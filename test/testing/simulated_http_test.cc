@@ -285,6 +285,26 @@ TEST_P(SimulatedHttp, FailsWhatRunsWhenTheServerIsKilled) {
   EXPECT_TRUE(again.succeeded());
 }
 
+TEST_P(SimulatedHttp, ConnectsAgainWhereALimitLeavesRoomAgain) {
+  net::UpstreamOptions options;
+  options.max_concurrent_streams = 1;
+  Client client(&loop_, &network_, GetParam(), options, 2);
+  Request& first = client.Start("/hold", "x");
+  client.Start("/hold", "x");
+  Request& third = client.Start("/ok");
+  loop_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(server_->stats().open_requests, 2u);
+  EXPECT_EQ(client.breakers().connections, 2u);
+  EXPECT_FALSE(third.over());
+  const absl::Time cancelled = loop_.Now();
+  first.exchange->Cancel();
+  ASSERT_TRUE(Until([&] { return third.over(); }));
+  EXPECT_TRUE(third.succeeded());
+  // HTTP/1.1 has to close the connection of what was cancelled.
+  const int latencies = GetParam() == HttpProtocol::kHttp1 ? 4 : 3;
+  EXPECT_LE(*third.ended_at, cancelled + latencies * kLatency);
+}
+
 TEST_P(SimulatedHttp, CarriesBodiesOverALossyLink) {
   link_.loss = 0.05;
   link_.jitter = kLatency;
