@@ -258,6 +258,7 @@ void PoolShard::OnConnected(Connecting& connecting, absl::Status status) {
                   ? ExchangeFailure::kConnectTimeout
                   : ExchangeFailure::kConnectFailure,
               status);
+  Unregister();
 }
 
 void PoolShard::Establish(Connecting& connecting) {

@@ -305,6 +305,22 @@ TEST_P(SimulatedHttp, ConnectsAgainWhereALimitLeavesRoomAgain) {
   EXPECT_LE(*third.ended_at, cancelled + latencies * kLatency);
 }
 
+TEST_P(SimulatedHttp, KeepsNothingOfAHostThatWentWhileItWasConnectedTo) {
+  network_.SetIsolated("server", true);
+  std::weak_ptr<Breakers> breakers;
+  Client client(&loop_, &network_, GetParam());
+  breakers = client.shared_breakers();
+  Request& request = client.Start("/ok");
+  loop_.RunFor(kLatency);
+  client.DropPool();
+  loop_.RunFor(kLatency);
+  EXPECT_EQ(request.exchange->failure(), ExchangeFailure::kConnectFailure);
+  loop_.RunFor(absl::Seconds(5));
+  EXPECT_EQ(client.breakers().connections, 0u);
+  client.DropBreakers();
+  EXPECT_TRUE(breakers.expired());
+}
+
 TEST_P(SimulatedHttp, CarriesBodiesOverALossyLink) {
   link_.loss = 0.05;
   link_.jitter = kLatency;
