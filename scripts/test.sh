@@ -54,6 +54,8 @@ stage_style() {
   scripts/check_layers.py
   scripts/check_style.py --self-test
   scripts/check_style.py
+  scripts/check_readme.py --self-test
+  scripts/check_readme.py
   scripts/format.sh --check
   say "clang-format: no differences"
 }
@@ -81,6 +83,8 @@ stage_examples() {
     count=$((count + 1))
   done < <(example_meshes)
   say "the demo ran; $count example meshes are valid"
+  local only='^example\.'
+  run_tests build
 }
 
 stage_install() {
