@@ -1,11 +1,12 @@
-# What `cmake --install` leaves: public headers, libmeshlib_core.a, meshctl, a
-# CMake package (find_package(meshlib) -> meshlib::core) and a pkg-config file.
+# What `cmake --install` leaves: public headers, libmeshlib_core.a,
+# libmeshlib_testing.a, meshctl, a CMake package (find_package(meshlib) ->
+# meshlib::core, meshlib::testing) and a pkg-config file of the core.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(meshlib_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/meshlib)
 
-install(TARGETS meshlib_core EXPORT meshlibTargets
+install(TARGETS meshlib_core meshlib_testing EXPORT meshlibTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/meshlib
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}

@@ -20,10 +20,12 @@ cmake_consumer() { # kind, arguments
   quietly cmake -S "$here/$1" -B "$work/$1" -G Ninja \
     -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_EXTENSIONS=OFF \
     ${launcher[@]+"${launcher[@]}"} "${@:2}"
-  quietly cmake --build "$work/$1" --target consumer \
+  quietly cmake --build "$work/$1" --target consumer testing_consumer \
     -j"${MESHLIB_JOBS:-$(nproc)}"
   printf '%s: ' "$1"
   "$work/$1/consumer"
+  printf '%s: ' "$1"
+  "$work/$1/testing_consumer"
 }
 
 quietly cmake --install "$build" --prefix "$work/first"
@@ -42,8 +44,12 @@ cmake_consumer add_subdirectory
 pc=$(dirname "$(find "$work/prefix" -name meshlib.pc)")
 export PKG_CONFIG_PATH="$pc${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
 mkdir -p "$work/pkg_config"
-# shellcheck disable=SC2046
-quietly g++ -std=c++17 -fno-exceptions -fno-rtti "$here/consumer.cc" \
-  -o "$work/pkg_config/consumer" $(pkg-config --cflags --libs meshlib)
-printf 'pkg-config: '
-"$work/pkg_config/consumer"
+pkg_config_consumer() { # program, its libraries
+  # shellcheck disable=SC2046
+  quietly g++ -std=c++17 -fno-exceptions -fno-rtti "$here/$1.cc" \
+    -o "$work/pkg_config/$1" "${@:2}" $(pkg-config --cflags --libs meshlib)
+  printf 'pkg-config: '
+  "$work/pkg_config/$1"
+}
+pkg_config_consumer consumer
+pkg_config_consumer testing_consumer -lmeshlib_testing
