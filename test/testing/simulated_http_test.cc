@@ -90,18 +90,27 @@ class EndSink final : public net::ExchangeSink {
   SimulatedLoop* const loop_;
 };
 
+model::Host::Identity TheServer() {
+  model::Host::Identity identity;
+  identity.address = kAddress;
+  identity.locality = std::make_shared<const model::Locality>();
+  return identity;
+}
+
 // A process with one pool to the server.
 class Client {
  public:
   Client(SimulatedLoop* loop, event::Network* network, HttpProtocol protocol,
          const net::UpstreamOptions& options = {},
          size_t max_connections = SIZE_MAX)
-      : loop_(loop), breakers_(std::make_shared<Breakers>(max_connections)) {
+      : loop_(loop),
+        host_(0, TheServer(), std::make_shared<model::HostState>()),
+        breakers_(std::make_shared<Breakers>(max_connections)) {
     ios_.push_back(std::make_unique<net::ClientIo>(loop, network));
     auto own = std::make_shared<net::UpstreamOptions>(options);
     own->protocol = protocol;
     options_ = std::move(own);
-    pool_ = std::make_unique<net::HostPool>(kAddress, ios_, breakers_);
+    pool_ = std::make_unique<net::HostPool>(ios_, breakers_);
   }
   ~Client() { ios_[0]->Shutdown(); }
 
@@ -117,7 +126,7 @@ class Client {
     ClientExchange::Options options;
     options.sink = std::make_shared<EndSink>(&request, loop_);
     request.exchange = std::make_shared<ClientExchange>(wire, options);
-    pool_->Start(0, options_, request.exchange);
+    pool_->Start(0, host_, options_, request.exchange);
     if (request.over()) request.ended_at = loop_->Now();
     return request;
   }
@@ -132,6 +141,7 @@ class Client {
 
  private:
   SimulatedLoop* const loop_;
+  const model::Host host_;
   std::shared_ptr<Breakers> breakers_;
   std::vector<std::unique_ptr<net::ClientIo>> ios_;
   std::shared_ptr<const net::UpstreamOptions> options_;
