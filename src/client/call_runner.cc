@@ -14,6 +14,7 @@ namespace {
 using net::ClientExchange;
 using net::ExchangeFailure;
 
+constexpr std::string_view kAttemptCount = "x-envoy-attempt-count";
 constexpr std::string_view kGrpcType = "application/grpc";
 
 // Where the route says nothing (per_request_buffer_limit_bytes).
@@ -237,6 +238,39 @@ void CallRunner::Start(const cluster::AttemptPlan& plan) {
     rewritten_ = {std::string(request.authority), std::string(request.path),
                   routing::HeaderList(request.headers)};
   }
+  if (plan.number == 1 && route_ != nullptr && !route_->mirrors().empty()) {
+    ChooseShadows(request);
+  }
+}
+
+void CallRunner::ChooseShadows(const Request& request) {
+  base::Random& random = environment_->core->engine().slots().Current().random;
+  for (const routing::Mirror& mirror : route_->mirrors()) {
+    const std::string_view cluster = mirror.ClusterFor(request);
+    if (cluster.empty() || !mirror.Selects(random.Next())) continue;
+    shadows_.push_back(
+        {std::string(cluster), mirror.Authority(rewritten_.authority)});
+  }
+}
+
+// Copies of what goes to the host. Those of a stream, whose body nobody has
+// yet, are not sent.
+void CallRunner::SendShadows() {
+  for (const Shadow& shadow : std::exchange(shadows_, {})) {
+    if (streams_) continue;
+    http::Request copy;
+    copy.method = request_.method;
+    copy.url =
+        absl::StrCat("http://cluster:", shadow.cluster,
+                     wire_.path.empty() ? "/" : base::ToAbsl(wire_.path));
+    for (const Header& header : wire_.headers) {
+      copy.headers.Add(header.name, header.value);
+    }
+    copy.headers.Add("host", shadow.authority);
+    copy.body = request_.body;
+    copy.timeout = timeout_;
+    environment_->shadow(std::move(copy));
+  }
 }
 
 void CallRunner::Fail(PickFailure reason) {
@@ -274,6 +308,9 @@ void CallRunner::BeginAttempt() {
   const absl::Status status =
       rewritten_headers_.Assign(rewritten_.headers.headers(), false);
   if (!status.ok()) return FinishWith(status);
+  if (route_ != nullptr && route_->include_request_attempt_count()) {
+    rewritten_headers_.Set(kAttemptCount, absl::StrCat(call_.attempts()));
+  }
   wire_.authority = rewritten_.authority;
   wire_.path = rewritten_.path;
   wire_.headers = rewritten_headers_.headers();
@@ -284,6 +321,7 @@ void CallRunner::BeginAttempt() {
   options.max_body = environment_->options.max_response_body;
   options.clock = &environment_->core->engine().clock();
   FillBody(wire_, options);
+  if (!shadows_.empty()) SendShadows();
   exchange_ = std::make_shared<ClientExchange>(wire_, std::move(options));
   pool_->Start(io_, *host_, upstream_, exchange_);
 }
@@ -403,13 +441,18 @@ void CallRunner::FillHead(http::ResponseHead& head) {
   head.attempts = call_.attempts();
   head.host = std::string(host_->address_view());
   head.cluster = cluster_;
-  if (route_ == nullptr || !route_->rewrites_responses()) {
+  if (route_ == nullptr) return Copy(exchange_->headers(), head.headers);
+  if (!route_->rewrites_responses() &&
+      !route_->include_attempt_count_in_response()) {
     return Copy(exchange_->headers(), head.headers);
   }
   routing::ClusterChoice choice;
   choice.name = cluster_;
   choice.weighted_index = weighted_index_;
   routing::HeaderList headers(exchange_->headers());
+  if (route_->include_attempt_count_in_response()) {
+    headers.Set(kAttemptCount, absl::StrCat(call_.attempts()));
+  }
   route_->RewriteResponse(routed_, choice, headers);
   Copy(headers.headers(), head.headers);
 }

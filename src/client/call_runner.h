@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,8 @@ struct CallEnvironment {
   mesh::Transport* transport = nullptr;                    // the core's
   std::vector<std::shared_ptr<event::TimerWheel>> wheels;  // by loop
   http::ClientOptions options;
+  // Sends a copy of a request; what becomes of it is nobody's business.
+  std::function<void(http::Request request)> shadow;
 };
 
 // One HTTP request on its way through the mesh: cluster::Call decides, this
@@ -115,6 +118,8 @@ class CallRunner : public event::WheelTimer,
   }
 
   void Pick();
+  void ChooseShadows(const Request& request);
+  void SendShadows();
   void BeginAttempt();
   bool CheckAttempt();  // false: nothing to do yet
   bool CheckTimeouts();
@@ -157,6 +162,13 @@ class CallRunner : public event::WheelTimer,
   absl::Time per_try_deadline_ = absl::InfiniteFuture();
   bool reported_ = false;   // call_.End() was called for it
   bool committed_ = false;  // OnCommitted() was
+
+  // Where request_mirror_policies send copies, and under which authority.
+  struct Shadow {
+    std::string cluster;
+    std::string authority;
+  };
+  std::vector<Shadow> shadows_;
 
   absl::Time retry_at_;
   bool answered_ = false;  // by NotForwarded()

@@ -198,7 +198,14 @@ absl::StatusOr<Client> Client::Create(Mesh& mesh, ClientOptions options) {
   for (size_t i = 0; i < environment->transport->size(); ++i) {
     environment->wheels.push_back(environment->transport->wheel(i));
   }
-  return Client(std::make_shared<Impl>(mesh, std::move(environment)));
+  auto impl = std::make_shared<Impl>(mesh, environment);
+  // The environment is the client's own: it cannot hold it.
+  environment->shadow = [weak = std::weak_ptr<Impl>(impl)](Request request) {
+    if (const auto self = weak.lock()) {
+      self->SendAsync(std::move(request), [](auto) {});
+    }
+  };
+  return Client(std::move(impl));
 }
 
 Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -85,7 +85,11 @@ absl::Status WireHeaders::Assign(absl::Span<const Header> headers,
   return absl::OkStatus();
 }
 
-void WireHeaders::Add(std::string_view name, std::string value) {
+void WireHeaders::Set(std::string_view name, std::string value) {
+  headers_.erase(
+      std::remove_if(headers_.begin(), headers_.end(),
+                     [name](const Header& h) { return h.name == name; }),
+      headers_.end());
   owned_.push_back(std::make_unique<const std::string>(std::move(value)));
   headers_.push_back({name, *owned_.back()});
 }

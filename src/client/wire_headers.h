@@ -25,7 +25,8 @@ class WireHeaders {
   // InvalidArgument for a name or value that cannot be sent (RFC 9110, 5).
   // With `for_mesh` the headers for the mesh stay: routing looks at them.
   absl::Status Assign(absl::Span<const Header> headers, bool for_mesh);
-  void Add(std::string_view name, std::string value);
+  // The only value of that name, which is in lower case and must live as long.
+  void Set(std::string_view name, std::string value);
 
   absl::Span<const Header> headers() const { return headers_; }
   // The first value; empty: none.

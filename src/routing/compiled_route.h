@@ -97,6 +97,15 @@ class CompiledRoute {
   // per_request_buffer_limit_bytes of the route, else of the virtual host.
   std::optional<uint32_t> per_request_buffer_limit_bytes() const;
 
+  // Of the virtual host: requests and responses say which attempt it is, in
+  // x-envoy-attempt-count.
+  bool include_request_attempt_count() const {
+    return parents_.virtual_host->include_request_attempt_count;
+  }
+  bool include_attempt_count_in_response() const {
+    return parents_.virtual_host->include_attempt_count_in_response;
+  }
+
   Timeouts TimeoutsFor(const Request& request) const;
 
   // Whether RewriteRequest would change anything, whatever the endpoint.

@@ -190,6 +190,33 @@ TEST_P(HttpClientTest, RewritesAsTheRouteSays) {
   EXPECT_EQ(seen->Get("x-envoy-original-path"), "/a");
 }
 
+TEST_P(HttpClientTest, SendsCopiesWhereTheRouteMirrors) {
+  const auto other = *Backend::Start();
+  other->SetAnswer(BackendAnswer::Failing(BackendAnswer::Fault::kStall));
+  text_.action =
+      "prefix_rewrite: /v2/, timeout: 3s, request_mirror_policies: "
+      "[{cluster: copies}, {cluster: copies, "
+      "runtime_fraction: {default_value: {numerator: 0}}}]";
+  text_.more_clusters = absl::StrCat(
+      "  - {name: copies, load_assignment: {cluster_name: copies, endpoints: "
+      "[{lb_endpoints: [{endpoint: {address: {socket_address: {address: "
+      "127.0.0.1, port_value: ",
+      other->port(), "}}}}]}]}}\n");
+  Start(1);
+  const auto response =
+      client_->Post("http://echo/thing", "the body", "text/plain");
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->host, backends_[0]->address());
+  // Nobody waits for the copy, and what becomes of it does not matter.
+  ASSERT_TRUE(other->WaitFor(
+      [](const auto& counts) { return counts.complete_requests == 1; }));
+  EXPECT_EQ(other->LastRequest()->authority, "echo-shadow");
+  EXPECT_EQ(other->LastRequest()->path, "/v2/thing");
+  EXPECT_EQ(other->LastRequest()->body, "the body");
+  EXPECT_EQ(other->Counts().requests, 1u);
+  EXPECT_EQ(backends_[0]->Counts().requests, 1u);
+}
+
 TEST_P(HttpClientTest, RefusesRequestsThatCannotBeSent) {
   Start(1);
   struct Case {

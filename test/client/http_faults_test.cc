@@ -20,13 +20,15 @@ using ::testing::HasSubstr;
 class HttpFaultsTest : public ::testing::TestWithParam<bool> {
  protected:
   void Start(size_t count, const std::string& action = kRetries,
-             const std::string& cluster = "") {
+             const std::string& cluster = "",
+             const std::string& virtual_host = "") {
     backends_ = *meshlib::testing::StartBackends(count);
     MeshText text;
     text.http2 = GetParam();
     text.addresses = meshlib::testing::BackendAddresses(backends_);
     text.action = action;
     text.cluster = cluster;
+    text.virtual_host = virtual_host;
     MeshOptions options;
     options.config_text = text.ToString();
     auto mesh = Mesh::Create(std::move(options));
@@ -72,6 +74,17 @@ TEST_P(HttpFaultsTest, TriesAnotherHostAfterFailuresThatThePolicyNames) {
     EXPECT_EQ(backends_[1]->Counts().requests, 10u);
     EXPECT_GE(backends_[0]->Counts().requests, 1u);
   }
+}
+
+TEST_P(HttpFaultsTest, SaysWhichAttemptItIs) {
+  Start(1, kRetries, "",
+        "include_request_attempt_count: true\n"
+        "              include_attempt_count_in_response: true");
+  backends_[0]->Script({BackendAnswer::Status(503)});
+  const auto response = Get();
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->headers.Get("x-envoy-attempt-count"), "2");
+  EXPECT_EQ(backends_[0]->LastRequest()->Get("x-envoy-attempt-count"), "2");
 }
 
 TEST_P(HttpFaultsTest, GivesTheLastResponseWhenTriesAreUsedUp) {

@@ -27,6 +27,7 @@ struct MeshText {
       "max_retries: 1024, max_requests: 10000, "
       "max_connections: 10000, max_pending_requests: 10000";
   std::string http2_options;  // of http2_protocol_options
+  std::string more_clusters;  // after it, each "  - {...}"
 
   std::string ToString() const {
     std::string endpoints;
@@ -84,7 +85,7 @@ struct MeshText {
       endpoints:
       - lb_endpoints:
 )",
-                        endpoints);
+                        endpoints, more_clusters);
   }
 };
 

@@ -305,10 +305,8 @@ TEST(LoaderProblems, SaysWhatItDoesNotActOnYet) {
             "metadata_match: {}, request_mirror_policies: [{cluster: a}], "
             "hash_policy: [{cookie: {name: n, ttl: 1s}}, {filter_state: {key: "
             "k}}]}}]}]"),
-      ElementsAreArray({"internal_only_headers", "hedge_policy",
-                        "include_request_attempt_count", "decorator",
-                        "metadata_match", "request_mirror_policies", "ttl",
-                        "filter_state"}));
+      ElementsAreArray({"internal_only_headers", "hedge_policy", "decorator",
+                        "metadata_match", "ttl", "filter_state"}));
   EXPECT_THAT(notes("static_resources: {clusters: [{name: c, "
                     "dns_lookup_family: V4_ONLY, cleanup_interval: 1s}]}"),
               ElementsAreArray({"cleanup_interval"}));
