@@ -91,8 +91,9 @@ TEST_F(GrpcBytesTest, AnswersCallbacks) {
   Start(1);
   backend().SetAnswer(BackendAnswer::Grpc(0, "hi"));
   std::promise<Result> told;
-  client_->UnaryAsync(kMethod, "x", {},
-                      [&](Result result) { told.set_value(result); });
+  client_->UnaryAsync(kMethod, "x", {}, [&](Result result) {
+    told.set_value(std::move(result));
+  });
   const Result result = told.get_future().get();
   EXPECT_TRUE(result.status.ok()) << result.status;
   EXPECT_EQ(result.message, "hi");
@@ -100,8 +101,9 @@ TEST_F(GrpcBytesTest, AnswersCallbacks) {
   CallOptions bad;
   bad.metadata = {{"grpc-x", "1"}};
   std::promise<Result> refused;
-  client_->UnaryAsync(kMethod, "x", bad,
-                      [&](Result result) { refused.set_value(result); });
+  client_->UnaryAsync(kMethod, "x", bad, [&](Result result) {
+    refused.set_value(std::move(result));
+  });
   const absl::Status status = refused.get_future().get().status;
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("grpc-x"));
@@ -153,7 +155,8 @@ TEST_F(GrpcBytesTest, CancelsCalls) {
   backend().SetAnswer(BackendAnswer::Failing(Fault::kStall));
   std::promise<Result> told;
   http::CallHandle call = client_->UnaryAsync(
-      kMethod, "x", {}, [&](Result result) { told.set_value(result); });
+      kMethod, "x", {},
+      [&](Result result) { told.set_value(std::move(result)); });
   ASSERT_TRUE(backend().WaitForRequests(1));
   call.Cancel();
   EXPECT_EQ(told.get_future().get().status.code(),
