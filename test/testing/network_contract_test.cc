@@ -1,5 +1,5 @@
-// What every event::Network promises, held against the system's sockets and
-// against the simulated network.
+// What every event::Network promises, held against the system's sockets (on
+// both loops that watch descriptors) and against the simulated network.
 
 #include <functional>
 #include <memory>
@@ -7,11 +7,13 @@
 #include <string_view>
 #include <utility>
 
+#include "event/hosted_loop.h"
 #include "event/stream.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "meshlib/testing/fake_clock.h"
 #include "net/socket_network.h"
+#include "test/event/poll_host.h"
 #include "test/net/stream_end.h"
 #include "testing/simulated_loop.h"
 #include "testing/simulated_network.h"
@@ -32,6 +34,23 @@ struct Sockets {
 
   net::TestLoop loop;
   net::SocketNetwork network{loop.loop.get()};
+};
+
+// On a loop of the application's.
+struct HostedSockets {
+  bool Until(const std::function<bool()>& done) {
+    for (int i = 0; i < 2000 && !done(); ++i) host.RunOnce(10);
+    return done();
+  }
+  void Settle() {
+    for (int i = 0; i < 5; ++i) host.RunOnce(2);
+  }
+
+  FakeClock clock;
+  event::PollHost host{&clock};
+  std::unique_ptr<event::HostedLoop> loop =
+      event::HostedLoop::Create(&host).value();
+  net::SocketNetwork network{loop.get()};
 };
 
 template <int kLatencyMillis>
@@ -93,7 +112,8 @@ class NetworkContract : public ::testing::Test {
   int accepted_ = 0;
 };
 
-using Worlds = ::testing::Types<Sockets, Simulated<0>, Simulated<30>>;
+using Worlds =
+    ::testing::Types<Sockets, HostedSockets, Simulated<0>, Simulated<30>>;
 TYPED_TEST_SUITE(NetworkContract, Worlds);
 
 TYPED_TEST(NetworkContract, CarriesBytesBothWays) {
