@@ -100,6 +100,24 @@ TEST(Http2Hostile, FloodsEndTheSession) {
   }
 }
 
+TEST(Http2Hostile, RequestsOnIdsThatWerePassedOver) {
+  const std::string first = Frame(kHeaders, kEndHeaders, 1, GetBlock());
+  const std::string third = Frame(kHeaders, kEndHeaders, 5, GetBlock());
+  const std::string trailers =
+      Frame(kHeaders, kEndHeaders | kEndStream, 1, Literal("t", "1"));
+  Victim v;
+  ASSERT_TRUE(v.Send(first + third + trailers).ok());
+  EXPECT_EQ(v.session->open_streams(), 2u);
+  const absl::Status status =
+      v.Send(Frame(kHeaders, kEndHeaders, 3, GetBlock()));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+  EXPECT_TRUE(v.said_goaway);
+
+  Victim at_once;
+  ASSERT_TRUE(at_once.Send(third).ok());
+  EXPECT_FALSE(at_once.Send(first).ok());
+}
+
 TEST(Http2Hostile, ContinuationsWithoutEnd) {
   Victim v;
   ASSERT_TRUE(v.Send(Frame(kHeaders, 0, 1, GetBlock())).ok());

@@ -13,6 +13,11 @@ base::TokenBucket Bucket(uint32_t burst, const Http2FloodLimits& limits,
                            now);
 }
 
+int64_t StreamId(const std::array<unsigned char, 9>& header) {
+  return (int64_t{header[5] & 0x7f} << 24) | (int64_t{header[6]} << 16) |
+         (int64_t{header[7]} << 8) | int64_t{header[8]};
+}
+
 }  // namespace
 
 std::string_view Http2FloodName(Http2Flood kind) {
@@ -24,7 +29,8 @@ std::string_view Http2FloodName(Http2Flood kind) {
 
 FrameGuard::FrameGuard(const Http2FloodLimits& limits, bool server,
                        absl::Time now)
-    : max_continuations_(limits.continuations),
+    : server_(server),
+      max_continuations_(limits.continuations),
       buckets_{Bucket(limits.settings, limits, now),
                Bucket(limits.pings, limits, now),
                Bucket(limits.resets, limits, now),
@@ -35,7 +41,7 @@ FrameGuard::FrameGuard(const Http2FloodLimits& limits, bool server,
       skip_(server ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {}
 
 size_t FrameGuard::Scan(std::string_view bytes, absl::Time now) {
-  if (violation_) return 0;
+  if (violation_ || out_of_order_) return 0;
   size_t at = 0;
   while (at < bytes.size()) {
     if (skip_ > 0) {
@@ -65,7 +71,8 @@ bool FrameGuard::Judge(absl::Time now) {
   switch (type) {
     case NGHTTP2_HEADERS:
       continuations_ = 0;
-      return false;
+      out_of_order_ = server_ && OutOfOrder(StreamId(header_));
+      return out_of_order_;
     case NGHTTP2_CONTINUATION:
       if (++continuations_ <= max_continuations_) return false;
       violation_ = Http2Flood::kContinuation;
@@ -90,6 +97,18 @@ bool FrameGuard::Judge(absl::Time now) {
     default:
       return Charge(Http2Flood::kOther, now);
   }
+}
+
+bool FrameGuard::OutOfOrder(int64_t stream_id) {
+  if (stream_id <= last_stream_id_) {
+    return stream_id >= passed_from_ && stream_id <= passed_to_;
+  }
+  if (stream_id > last_stream_id_ + 2) {
+    passed_from_ = last_stream_id_ + 2;
+    passed_to_ = stream_id - 2;
+  }
+  last_stream_id_ = stream_id;
+  return false;
 }
 
 bool FrameGuard::Charge(Http2Flood kind, absl::Time now) {

@@ -55,6 +55,10 @@ class FrameGuard {
   size_t Scan(std::string_view bytes, absl::Time now);
 
   std::optional<Http2Flood> violation() const { return violation_; }
+  // Or the client used a stream id below its last one, which it had passed
+  // over (RFC 9113, 5.1.1): nghttp2 takes that for the late frame of a stream
+  // that was. Only the ids that were passed over last are known.
+  bool out_of_order() const { return out_of_order_; }
 
   void OnDataFrameSent() { free_window_updates_ += 10; }
   // Of either side.
@@ -69,7 +73,9 @@ class FrameGuard {
   // Whether the frame whose header stands in header_ is too much.
   bool Judge(absl::Time now);
   bool Charge(Http2Flood kind, absl::Time now);
+  bool OutOfOrder(int64_t stream_id);
 
+  const bool server_;
   uint32_t max_continuations_;
   std::array<base::TokenBucket, kHttp2Floods> buckets_;
   uint64_t free_window_updates_ = 0;
@@ -81,6 +87,11 @@ class FrameGuard {
   uint32_t continuations_ = 0;
   size_t largest_frame_ = 0;
   std::optional<Http2Flood> violation_;
+  int64_t last_stream_id_ = -1;
+  // The ids between that one and the one before.
+  int64_t passed_from_ = 0;
+  int64_t passed_to_ = 0;
+  bool out_of_order_ = false;
 };
 
 }  // namespace meshlib::net

@@ -260,6 +260,10 @@ absl::Status Http2Session::Receive(absl::Span<const char> bytes,
               absl::InternalError(
                   absl::StrCat("http2: the peer broke the protocol: ",
                                nghttp2_strerror(static_cast<int>(n)))));
+  } else if (guard_.out_of_order() && !failed_) {
+    Terminate(NGHTTP2_PROTOCOL_ERROR,
+              absl::InternalError("http2: the peer broke the protocol: a "
+                                  "request with an id that was passed over"));
   } else if (guard_.violation() && !failed_) {
     ++stats_.floods[static_cast<size_t>(*guard_.violation())];
     Terminate(
