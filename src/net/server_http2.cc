@@ -28,6 +28,8 @@ class Http2ServerSession::Stream final : public ServerStream,
     body_bytes_ = 0;
     open_ = true;
     responded_ = false;
+    head_request_ = false;
+    bodiless_ = false;
   }
   void SetHandler(std::unique_ptr<ServerHandler> handler) {
     handler_ = std::move(handler);
@@ -43,9 +45,12 @@ class Http2ServerSession::Stream final : public ServerStream,
     if (!open_) return Over();
     const bool informational = !headers.empty() && !headers[0].value.empty() &&
                                headers[0].value[0] == '1';
-    const absl::Status status = stream_->SendHeaders(headers, end_stream);
+    const bool bodiless = !informational && IsBodiless(headers);
+    const absl::Status status =
+        stream_->SendHeaders(headers, end_stream || bodiless);
     if (status.ok() && !informational) {
       responded_ = true;
+      bodiless_ = bodiless;
       ++stats().responses;
     }
     session_.transport_.Touch();
@@ -53,11 +58,13 @@ class Http2ServerSession::Stream final : public ServerStream,
   }
   size_t Write(std::string_view bytes, bool end_stream) override {
     if (!open_) return 0;
+    if (bodiless_) return bytes.size();
     session_.transport_.Touch();
     return stream_->Write(bytes, end_stream);
   }
   absl::Status SendTrailers(absl::Span<const Header> trailers) override {
     if (!open_) return Over();
+    if (bodiless_) return absl::OkStatus();
     session_.transport_.Touch();
     return stream_->SendTrailers(trailers);
   }
@@ -77,6 +84,10 @@ class Http2ServerSession::Stream final : public ServerStream,
   void OnHeaders(Http2Stream&, absl::Span<const Header> headers,
                  bool end_stream) override {
     bool waits = false;
+    head_request_ =
+        std::any_of(headers.begin(), headers.end(), [](const Header& h) {
+          return h.name == ":method" && h.value == "HEAD";
+        });
     if (!end_stream && !LookAtBody(headers, waits)) return;
     handler_->OnRequest(*this, headers, end_stream);
     if (waits && open_ && !responded_) {
@@ -123,6 +134,14 @@ class Http2ServerSession::Stream final : public ServerStream,
   }
   ServerStats& stats() { return session_.transport_.stats(); }
 
+  // As in HTTP/1.1, the application need not know which responses have no
+  // body, whatever it writes.
+  bool IsBodiless(absl::Span<const Header> headers) const {
+    if (head_request_) return true;
+    const std::string_view status = headers.empty() ? "" : headers[0].value;
+    return status == "204" || status == "304";
+  }
+
   void End() {
     open_ = false;
     session_.Retire(this);
@@ -166,6 +185,8 @@ class Http2ServerSession::Stream final : public ServerStream,
   uint64_t body_bytes_ = 0;
   bool open_ = false;  // the handler has its say
   bool responded_ = false;
+  bool head_request_ = false;
+  bool bodiless_ = false;  // the response is at its end already
 };
 
 Http2ServerSession::Http2ServerSession(ServerTransport& transport)

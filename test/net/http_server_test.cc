@@ -254,6 +254,19 @@ TEST_F(ServerTest, FramesResponsesAsTheirRequestsAllow) {
   EXPECT_THAT(log_.requests.back(), HasSubstr(":authority=b :path=/ok?x ."));
 }
 
+TEST_F(ServerTest, SendsNoBodyToHeadOverHttp2) {
+  Serve();
+  Http2Client two(clock_.Now());
+  Connect(two);
+  Http2Client::Answer& head = two.Request("/ok", true, {}, "HEAD");
+  Http2Client::Answer& get = two.Request("/ok");
+  ASSERT_TRUE(Until([&] { return head.closed && get.closed; }));
+  EXPECT_FALSE(head.reset.has_value());
+  EXPECT_EQ(head.statuses, get.statuses);
+  EXPECT_EQ(head.body, "");
+  EXPECT_NE(get.body, "");
+}
+
 TEST_F(ServerTest, TellsOfClientsThatGiveUp) {
   Serve();
   ByteClient one;

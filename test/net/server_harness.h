@@ -262,9 +262,10 @@ class Http2Client final : public ByteClient, public Http2SessionHandler {
   };
 
   Answer& Request(std::string_view path, bool end_stream = true,
-                  std::vector<Header> more = {}) {
+                  std::vector<Header> more = {}, std::string_view method = {}) {
     answers_.push_back(std::make_unique<Answer>());
-    std::vector<Header> headers = {{":method", end_stream ? "GET" : "POST"},
+    if (method.empty()) method = end_stream ? "GET" : "POST";
+    std::vector<Header> headers = {{":method", method},
                                    {":scheme", "http"},
                                    {":authority", "a"},
                                    {":path", path}};
