@@ -20,6 +20,8 @@ ci_packages=(
   clang-16 clang-tidy-16 clang-format-16 libclang-rt-16-dev
   git python3-yaml python3-venv util-linux
   android-libboringssl-dev
+  # Only tests talk to these: peers of other make.
+  nghttp2-server nghttp2-client curl libgrpc++-dev
 )
 
 case "${1:-}" in

