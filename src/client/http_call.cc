@@ -35,7 +35,7 @@ uint32_t HttpCall::AwaitedEvents() const {
              : uint32_t{ClientExchange::kHeaders};
 }
 
-void HttpCall::Start(http::Client::Callback done) {
+void HttpCall::Begin(http::Client::Callback done) {
   done_ = std::move(done);
   blocking_ = false;
   const absl::Status status = Prepare(true);

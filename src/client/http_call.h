@@ -14,7 +14,7 @@
 namespace meshlib::client {
 
 // A request and a response that are whole in memory. Either Run() on the
-// calling thread, or Start() and the loops. One use.
+// calling thread, or Begin() and the loops. One use.
 class HttpCall final : public CallRunner {
  public:
   // `path` is of request.url.
@@ -27,7 +27,7 @@ class HttpCall final : public CallRunner {
   absl::StatusOr<http::Response> Run();
 
   // `done` is called once. The call must be held by a shared_ptr.
-  void Start(http::Client::Callback done);
+  void Begin(http::Client::Callback done);
 
  private:
   void FillBody(net::WireRequest& wire,
@@ -45,7 +45,7 @@ class HttpCall final : public CallRunner {
   uint32_t AwaitedEvents() const;
 
   std::optional<absl::StatusOr<http::Response>> result_;
-  // Of Start().
+  // Of Begin().
   http::Client::Callback done_;
   bool blocking_ = true;
   bool told_ = false;

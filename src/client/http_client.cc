@@ -129,7 +129,7 @@ class Client::Impl {
     }
     auto call = std::make_shared<client::HttpCall>(
         environment_, std::move(goal->target), std::move(request), goal->path);
-    call->Start(std::move(done));
+    call->Begin(std::move(done));
     return call;
   }
 
@@ -141,7 +141,7 @@ class Client::Impl {
     auto call = std::make_shared<client::StreamCall>(
         environment_, std::move(goal->target), std::move(request), goal->path,
         std::move(observer), anywhere);
-    call->Start(body == Body::kWhole);
+    call->Begin(body == Body::kWhole);
     return call;
   }
 

@@ -31,12 +31,12 @@ StreamCall::StreamCall(std::shared_ptr<const CallEnvironment> environment,
       anywhere_(anywhere),
       observer_(std::move(observer)) {}
 
-void StreamCall::Start(bool whole) {
+void StreamCall::Begin(bool whole) {
   {
     base::MutexLock lock(mutex_);
     buffer_ = std::move(request_.body);
     closed_ = whole;
-    request_ended_ = whole;
+    end_told_ = whole;
   }
   const absl::Status status = Prepare(whole);
   if (!status.ok()) {
@@ -139,7 +139,7 @@ void StreamCall::OnProgress() {
     SetIdleDeadline();
   }
   base::MutexLock lock(mutex_);
-  if (closed_ && !std::exchange(request_ended_, true)) EndRequest(Now());
+  if (closed_ && !std::exchange(end_told_, true)) EndRequest(Now());
   if (!ended_) {
     Pump();
   } else if (!lent_) {

@@ -27,7 +27,7 @@ class StreamCall final : public CallRunner {
              std::shared_ptr<http::StreamObserver> observer, bool anywhere);
 
   // All but the constructor needs a shared_ptr. `whole`: nothing is written.
-  void Start(bool whole);
+  void Begin(bool whole);
 
   // As in http::AsyncStream.
   bool Write(std::string_view bytes);
@@ -70,8 +70,8 @@ class StreamCall final : public CallRunner {
   std::shared_ptr<http::StreamObserver> observer_;
   std::optional<http::ResponseHead> head_;
   bool head_told_ = false;
-  bool request_ended_ = false;  // EndRequest() was called
-  absl::Status status_;         // at the end
+  bool end_told_ = false;  // EndRequest() was called
+  absl::Status status_;    // at the end
 
   mutable base::Mutex mutex_;
   // The request: buffer_ up to flushed_ is with the exchange, and is kept for
