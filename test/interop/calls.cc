@@ -185,13 +185,13 @@ absl::Status Threads(const http::Client& client) {
   return absl::OkStatus();
 }
 
-// Against a peer that closes connections which are idle for two milliseconds:
+// Against a peer that closes connections which are idle for five milliseconds:
 // the calls come about then, so that some meet the end of the connection on
 // its way. The pause is a call to a cluster that is never idle.
 absl::Status Idle(const http::Client& client) {
-  return Repeat(400, [&](int i) {
+  return Repeat(300, [&](int i) {
     http::Request pause = Make("GET", "");
-    pause.url = absl::StrCat("http://pacer/after/", 1700 + i * 2, "us");
+    pause.url = absl::StrCat("http://pacer/after/", 4600 + i * 3, "us");
     absl::Status status = Expect(client.Send(pause), 200, kHello);
     if (!status.ok()) return status;
     return Expect(client.Send(Make("GET", "/hello")), 200, kHello);

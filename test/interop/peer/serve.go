@@ -71,7 +71,7 @@ func serve(folder string) error {
 		server.Protocols.SetUnencryptedHTTP2(kind != "tls")
 		server.Protocols.SetHTTP2(kind == "tls")
 		if kind == "idle" {
-			server.IdleTimeout = 2 * time.Millisecond
+			server.IdleTimeout = 5 * time.Millisecond
 		}
 		if kind == "tls" {
 			server.TLSConfig = config
