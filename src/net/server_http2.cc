@@ -46,8 +46,7 @@ class Http2ServerSession::Stream final : public ServerStream,
     const bool informational = !headers.empty() && !headers[0].value.empty() &&
                                headers[0].value[0] == '1';
     const bool bodiless = !informational && IsBodiless(headers);
-    const absl::Status status =
-        stream_->SendHeaders(headers, end_stream || bodiless);
+    absl::Status status = stream_->SendHeaders(headers, end_stream || bodiless);
     if (status.ok() && !informational) {
       responded_ = true;
       bodiless_ = bodiless;
