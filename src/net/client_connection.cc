@@ -261,11 +261,18 @@ void ClientConnection::OnReadable() {
     changed = changed_.Take();
     UpdateRoom();
   }
-  for (const auto& exchange : changed) exchange->Tell();
+  struct Batch {
+    // Whatever the application's callbacks throw.
+    ~Batch() {
+      base::MutexLock lock(connection->mutex_);
+      connection->batch_thread_ = {};
+      connection->Flush();
+    }
+    ClientConnection* connection;
+  };
   {
-    base::MutexLock lock(mutex_);
-    batch_thread_ = {};
-    Flush();
+    const Batch batch{this};
+    for (const auto& exchange : changed) exchange->Tell();
   }
   RunWork();
 }
@@ -439,9 +446,9 @@ void ClientConnection::RunWork() {
 
 absl::Time ClientConnection::NextTimer() {
   absl::Time next = codec_->NextTick();
-  if (codec_->active() == 0) {
-    next = std::min(next, last_used_ + limits_.idle_timeout);
-  }
+  // While it is in use, the timer comes back to see whether it still is.
+  next = std::min(next, (codec_->active() == 0 ? last_used_ : loop_->Now()) +
+                            limits_.idle_timeout);
   if (sweeping_) next = std::min(next, loop_->Now() + kSweep);
   return next;
 }
