@@ -337,6 +337,8 @@ void SimulatedConnection::ResetBoth() {
 
 void SimulatedConnection::Kill(size_t end) {
   base::MutexLock lock(world_->mutex);
+  // What is not accepted yet finds that nobody listens.
+  if (end == kServer && ends_[end].state == State::kConnecting) return;
   if (ends_[end].state == State::kOpen && ends_[end].error.ok()) {
     SendReset(end);
   }

@@ -283,6 +283,16 @@ TEST_F(SimulatedNetworkTest, KillsAnEndpoint) {
   EXPECT_TRUE(again.connected.ok());
 }
 
+TEST_F(SimulatedNetworkTest, KillsWhatIsNotAcceptedYet) {
+  Listen();
+  Connect(client_);
+  loop_.RunFor(2 * kLatency);
+  EXPECT_TRUE(client_.connected.ok());
+  network_.Kill("server");
+  EXPECT_EQ(TimeUntil([&] { return client_.ended; }), 2 * kLatency);
+  EXPECT_FALSE(accepted_at_.has_value());
+}
+
 TEST_F(SimulatedNetworkTest, TellsEndpointsApart) {
   Listen();
   network_.SetLink("far", "server", WithLatency(absl::Seconds(1)));
