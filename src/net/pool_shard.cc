@@ -175,6 +175,11 @@ void PoolShard::Enqueue(const std::shared_ptr<ClientExchange>& exchange) {
                           "circuit breaker max_pending_requests is open");
   }
   base::MutexLock lock(mutex_);
+  if (closed_) {  // in the meantime: nobody would serve it
+    breakers_->StoppedWaiting();
+    return exchange->Fail(ExchangeFailure::kConnectFailure,
+                          "the mesh is shut down");
+  }
   waiters_.push_back(exchange);
   SetWaits(true);
   // Room may have come just before.
