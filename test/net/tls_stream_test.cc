@@ -133,6 +133,7 @@ class TlsStreamTest : public ::testing::Test {
   event::EpollLoop* const loop_ = test_loop_.loop.get();
   SocketNetwork network_{loop_};
   std::unique_ptr<event::Listener> listener_;
+  CountingStream::Counts counts_;  // the streams below count to the last
   StreamEnd client_;
   StreamEnd server_;
   TlsStream* client_tls_ = nullptr;
@@ -541,7 +542,7 @@ TEST_F(TlsStreamTest, MakesOneCallOfTheSystemForASmallMessage) {
   StreamEnd plain;
   auto inner = network_.Connect(listener_->Address(), absl::Seconds(5), &plain);
   ASSERT_TRUE(Until([&] { return plain.connects > 0; }));
-  CountingStream::Counts counts;
+  CountingStream::Counts& counts = counts_;
   client_.Take(TlsStream::Client(
       loop_, std::make_unique<CountingStream>(std::move(inner), &counts),
       absl::Seconds(5), Make(TlsContext::Role::kClient, client_options_),
