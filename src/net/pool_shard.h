@@ -70,7 +70,6 @@ class PoolShard final : private ConnectionOwner,
   // On the loop only.
   std::vector<std::shared_ptr<Connecting>> connecting_;
   Connections draining_;
-  bool registered_ = false;
 };
 
 }  // namespace meshlib::net
