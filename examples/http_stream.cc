@@ -24,10 +24,10 @@ absl::Status Blocking(const meshlib::http::Client& client) {
   auto stream = client.Open(Upload());
   if (!stream.ok()) return stream.status();
   for (const char* piece : {"one ", "two ", "three"}) {
-    const absl::Status status = stream->Write(piece);
+    absl::Status status = stream->Write(piece);
     if (!status.ok()) return status;
   }
-  const absl::Status closed = stream->CloseWrite();
+  absl::Status closed = stream->CloseWrite();
   if (!closed.ok()) return closed;
   const auto head = stream->ReadHead();
   if (!head.ok()) return head.status();

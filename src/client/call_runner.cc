@@ -102,7 +102,7 @@ absl::Status CallRunner::Prepare(bool whole) {
   for (size_t i = 0; i < request_.headers.size(); ++i) {
     headers.push_back(request_.headers[i]);
   }
-  const absl::Status status = headers_.Assign(headers, true);
+  absl::Status status = headers_.Assign(headers, true);
   if (!status.ok()) return status;
   grpc_ = IsGrpcType(headers_.Find("content-type"));
   routed_.authority =

@@ -67,7 +67,7 @@ bool StreamCall::Write(std::string_view bytes) {
 absl::Status StreamCall::CloseWrite(const http::Headers& trailers) {
   const std::vector<Header> list = ListOf(trailers);
   WireHeaders wire;
-  const absl::Status status = wire.Assign(list, false);
+  absl::Status status = wire.Assign(list, false);
   if (!status.ok()) return status;
   {
     base::MutexLock lock(mutex_);

@@ -19,7 +19,7 @@ absl::Status MayBlock(const StreamCall& call) {
 }  // namespace
 
 absl::Status StreamWaiter::Write(StreamCall& call, std::string_view bytes) {
-  const absl::Status may = MayBlock(call);
+  absl::Status may = MayBlock(call);
   if (!may.ok()) return may;
   if (call.closed()) {
     return absl::FailedPreconditionError("the request has ended");

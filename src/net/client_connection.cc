@@ -69,7 +69,7 @@ absl::Status ClientConnection::Start(ClientExchange& exchange) {
   if (!exchange.Attach(shared_from_this())) return absl::OkStatus();
   exchange.place.writes_before = writes_;
   exchange.place.writes = &writes_;
-  const absl::Status status = codec_->Start(exchange);
+  absl::Status status = codec_->Start(exchange);
   if (!status.ok()) {
     exchange.Detach();
     Settle();
@@ -102,7 +102,7 @@ absl::Status ClientConnection::WriteTrailers(
   if (!exchange.place.active) {
     return absl::FailedPreconditionError("the request is over");
   }
-  const absl::Status status = codec_->WriteTrailers(exchange, trailers);
+  absl::Status status = codec_->WriteTrailers(exchange, trailers);
   Flush();
   Settle();
   return status;

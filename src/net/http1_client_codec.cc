@@ -76,7 +76,7 @@ absl::Status Http1ClientCodec::AppendHead(const WireRequest& request) {
 
 absl::Status Http1ClientCodec::Start(ClientExchange& exchange) {
   const WireRequest& request = exchange.request();
-  const absl::Status status = AppendHead(request);
+  absl::Status status = AppendHead(request);
   if (!status.ok()) return status;
   parser_.Next(request.method == "HEAD");
   exchange_ = &exchange;
@@ -148,7 +148,7 @@ absl::Status Http1ClientCodec::WriteTrailers(
   if (sent_all_ || body_ != Body::kChunked) {
     return absl::FailedPreconditionError("the body has no place for trailers");
   }
-  const absl::Status status = AppendLastChunk(trailers, out_);
+  absl::Status status = AppendLastChunk(trailers, out_);
   if (status.ok()) sent_all_ = true;
   return status;
 }

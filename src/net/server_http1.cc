@@ -369,7 +369,7 @@ absl::Status Http1ServerSession::SendHeaders(absl::Span<const Header> headers,
   if (must_continue_) close_ = true;  // whether its body comes is unknown
   if (draining_) close_ = true;
   Frame(*status, headers, end_stream);
-  const absl::Status written =
+  absl::Status written =
       AppendResponseHead(*status, head_, transport_.output());
   head_.clear();
   if (!written.ok()) return written;

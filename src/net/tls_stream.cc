@@ -191,8 +191,7 @@ void TlsStream::Handshake() {
 
 absl::StatusOr<bool> TlsStream::AdvanceHandshake() {
   if (session_ == nullptr) {
-    auto made =
-        security::TlsSession::Create(std::move(context_), std::move(options_));
+    auto made = security::TlsSession::Create(std::move(context_), options_);
     if (!made.ok()) return made.status();
     session_ = *std::move(made);
   }

@@ -68,8 +68,9 @@ class Backend::Impl {
     options_.certificate_file = std::move(certificate);
     options_.private_key_file = std::move(key);
     auto context = ReadContext();
-    if (context.ok()) tls_->SetContext(*std::move(context));
-    return context.status();
+    if (!context.ok()) return context.status();
+    tls_->SetContext(*std::move(context));
+    return absl::OkStatus();
   }
 
   // The exchanges' counts and the server's, less what was reset.
