@@ -78,15 +78,16 @@ http::CallHandle Client::UnaryAsync(std::string_view method,
                                     const CallOptions& options,
                                     Callback done) const {
   auto request = UnaryRequest(method, message, options);
-  const absl::Status status = request.status();
+  absl::Status status(request.status().code(), request.status().message());
   // One without a URL is refused by the client, on an I/O thread.
   http::Request sent = request.ok() ? *std::move(request) : http::Request();
   return client_.SendAsync(
       std::move(sent),
-      [status, most = options_.max_receive_bytes, done = std::move(done)](
-          absl::StatusOr<http::Response> response) mutable {
+      [status = std::move(status), most = options_.max_receive_bytes,
+       done =
+           std::move(done)](absl::StatusOr<http::Response> response) mutable {
         done(status.ok() ? ResultOf(std::move(response), most)
-                         : Failed(status));
+                         : Failed(std::move(status)));
       });
 }
 
