@@ -163,7 +163,6 @@ void Core::Shutdown() {
       tls_sources_.Stop();
     }
   }
-  engine_.Shutdown();
   loop_->Stop();
   loop_->RunNow([this] { engine_.StopDns(); });
 }
