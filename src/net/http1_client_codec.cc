@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "model/headers.h"
 #include "net/http1/http1_writer.h"
 
 namespace meshlib::net {
@@ -13,12 +14,11 @@ namespace {
 
 constexpr int kSwitchingProtocols = 101;
 
-std::string_view FindHeader(absl::Span<const Header> headers,
-                            std::string_view name) {
-  for (const Header& header : headers) {
-    if (header.name == name) return header.value;
-  }
-  return {};
+// Empty: there is none.
+std::string_view ValueOf(absl::Span<const Header> headers,
+                         std::string_view name) {
+  const Header* const header = model::FindHeader(headers, name);
+  return header == nullptr ? std::string_view() : header->value;
 }
 
 // Methods for which a length of 0 is said (RFC 9110, 8.6).
@@ -38,8 +38,8 @@ absl::Status Http1ClientCodec::AppendHead(const WireRequest& request) {
   std::vector<Header> headers;
   headers.reserve(request.headers.size() + 3);
   headers.push_back({"host", request.authority});
-  const std::string_view upgrade = FindHeader(request.headers, "upgrade");
-  const std::string_view length = FindHeader(request.headers, "content-length");
+  const std::string_view upgrade = ValueOf(request.headers, "upgrade");
+  const std::string_view length = ValueOf(request.headers, "content-length");
   for (const Header& header : request.headers) {
     if (header.name != "content-length") headers.push_back(header);
   }
@@ -85,7 +85,7 @@ absl::Status Http1ClientCodec::Start(ClientExchange& exchange) {
   sent_all_ = body_ == Body::kNone;
   wants_room_ = false;
   holds_body_ = body_ == Body::kTunnel ||
-                FindHeader(request.headers, "expect") == "100-continue";
+                ValueOf(request.headers, "expect") == "100-continue";
   if (holds_body_ && body_ != Body::kTunnel) {
     continue_at_ = absl::InfinitePast();  // from the next Tick() on
   }

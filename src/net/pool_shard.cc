@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "net/http2_client_codec.h"
 #include "net/tls_stream.h"
 
@@ -29,6 +28,19 @@ std::vector<std::string> OfferedProtocols(HttpProtocol protocol) {
       return {"h2", "http/1.1"};
   }
   return {};
+}
+
+// Null: it is not there.
+template <typename T>
+std::shared_ptr<T> TakeOut(std::vector<std::shared_ptr<T>>& list,
+                           const T& one) {
+  const auto found =
+      std::find_if(list.begin(), list.end(),
+                   [&](const auto& held) { return held.get() == &one; });
+  if (found == list.end()) return nullptr;
+  std::shared_ptr<T> taken = std::move(*found);
+  list.erase(found);
+  return taken;
 }
 
 }  // namespace
@@ -243,12 +255,8 @@ void PoolShard::Connect() {
 
 void PoolShard::OnConnected(Connecting& connecting, absl::Status status) {
   const auto self = shared_from_this();
-  const auto found =
-      std::find_if(connecting_.begin(), connecting_.end(),
-                   [&](const auto& one) { return one.get() == &connecting; });
-  if (found == connecting_.end()) return;
-  const std::shared_ptr<Connecting> held = std::move(*found);
-  connecting_.erase(found);
+  const std::shared_ptr<Connecting> held = TakeOut(connecting_, connecting);
+  if (held == nullptr) return;
   {
     base::MutexLock lock(mutex_);
     --connecting_count_;
@@ -338,24 +346,17 @@ void PoolShard::OnRoom(ClientConnection& connection) { ServeWaiters(); }
 
 void PoolShard::OnDraining(ClientConnection& connection) {
   base::MutexLock lock(mutex_);
-  const auto found =
-      std::find_if(connections_.begin(), connections_.end(),
-                   [&](const auto& one) { return one.get() == &connection; });
-  if (found == connections_.end()) return;
-  draining_.push_back(std::move(*found));
-  connections_.erase(found);
+  auto held = TakeOut(connections_, connection);
+  if (held == nullptr) return;
+  draining_.push_back(std::move(held));
   if (!waiters_.empty()) ConnectMore();
 }
 
 void PoolShard::OnClosed(ClientConnection& connection) {
   OnDraining(connection);
   const auto self = shared_from_this();
-  const auto found =
-      std::find_if(draining_.begin(), draining_.end(),
-                   [&](const auto& one) { return one.get() == &connection; });
-  if (found == draining_.end()) return;
-  const std::shared_ptr<ClientConnection> held = std::move(*found);
-  draining_.erase(found);
+  const auto held = TakeOut(draining_, connection);
+  if (held == nullptr) return;
   breakers_->Disconnected();
   {
     // The limit may have kept those that wait from connecting.
