@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
 #include "mesh/target_state.h"
+#include "model/headers.h"
 
 namespace meshlib::client {
 namespace {
@@ -24,14 +25,6 @@ bool IsGrpcType(std::string_view type) {
   return type.substr(0, kGrpcType.size()) == kGrpcType &&
          (type.size() == kGrpcType.size() || type[kGrpcType.size()] == '+' ||
           type[kGrpcType.size()] == ';');
-}
-
-std::string_view FindHeader(absl::Span<const Header> headers,
-                            std::string_view name) {
-  for (const Header& header : headers) {
-    if (header.name == name) return header.value;
-  }
-  return {};
 }
 
 Outcome::Kind KindOf(ExchangeFailure failure) {
@@ -65,15 +58,6 @@ absl::StatusCode CodeOf(ExchangeFailure failure) {
   }
 }
 
-void Copy(absl::Span<const Header> from, http::Headers& to) {
-  size_t bytes = 0;
-  for (const Header& header : from) {
-    bytes += header.name.size() + header.value.size();
-  }
-  to.Reserve(from.size(), bytes);
-  for (const Header& header : from) to.Add(header.name, header.value);
-}
-
 }  // namespace
 
 CallRunner::CallRunner(std::shared_ptr<const CallEnvironment> environment,
@@ -97,12 +81,7 @@ absl::Time CallRunner::Now() const {
 // --- Driving it ---
 
 absl::Status CallRunner::Prepare(bool whole) {
-  std::vector<Header> headers;
-  headers.reserve(request_.headers.size());
-  for (size_t i = 0; i < request_.headers.size(); ++i) {
-    headers.push_back(request_.headers[i]);
-  }
-  absl::Status status = headers_.Assign(headers, true);
+  absl::Status status = headers_.Assign(ListOf(request_.headers), true);
   if (!status.ok()) return status;
   grpc_ = IsGrpcType(headers_.Find("content-type"));
   routed_.authority =
@@ -121,6 +100,12 @@ absl::Status CallRunner::Prepare(bool whole) {
   io_ = environment_->core->engine().slots().Current().stripe.index %
         environment_->transport->size();
   return absl::OkStatus();
+}
+
+void CallRunner::Launch(bool whole) {
+  absl::Status status = Prepare(whole);
+  if (!status.ok()) FinishWith(std::move(status));
+  Poke(Origin::kElsewhere);
 }
 
 event::Loop& CallRunner::loop() const {
@@ -263,9 +248,7 @@ void CallRunner::SendShadows() {
     copy.url =
         absl::StrCat("http://cluster:", shadow.cluster,
                      wire_.path.empty() ? "/" : base::ToAbsl(wire_.path));
-    for (const Header& header : wire_.headers) {
-      copy.headers.Add(header.name, header.value);
-    }
+    Append(wire_.headers, copy.headers);
     copy.headers.Add("host", shadow.authority);
     copy.body = request_.body;
     copy.timeout = timeout_;
@@ -360,12 +343,13 @@ bool CallRunner::CheckTimeouts() {
 
 std::optional<int> CallRunner::GrpcStatus(
     absl::Span<const Header> headers) const {
-  const std::string_view text = FindHeader(headers, "grpc-status");
+  const Header* const header = model::FindHeader(headers, "grpc-status");
+  if (header == nullptr) return std::nullopt;
+  const std::string_view text = header->value;
   int status = 0;
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), status);
-  if (text.empty() || error != std::errc() ||
-      end != text.data() + text.size()) {
+  if (error != std::errc() || end != text.data() + text.size()) {
     return std::nullopt;
   }
   return status;
@@ -441,10 +425,9 @@ void CallRunner::FillHead(http::ResponseHead& head) {
   head.attempts = call_.attempts();
   head.host = std::string(host_->address_view());
   head.cluster = cluster_;
-  if (route_ == nullptr) return Copy(exchange_->headers(), head.headers);
-  if (!route_->rewrites_responses() &&
-      !route_->include_attempt_count_in_response()) {
-    return Copy(exchange_->headers(), head.headers);
+  if (route_ == nullptr || (!route_->rewrites_responses() &&
+                            !route_->include_attempt_count_in_response())) {
+    return Append(exchange_->headers(), head.headers);
   }
   routing::ClusterChoice choice;
   choice.name = cluster_;
@@ -454,7 +437,7 @@ void CallRunner::FillHead(http::ResponseHead& head) {
     headers.Set(kAttemptCount, absl::StrCat(call_.attempts()));
   }
   route_->RewriteResponse(routed_, choice, headers);
-  Copy(headers.headers(), head.headers);
+  Append(headers.headers(), head.headers);
 }
 
 void CallRunner::FinishFailed(Outcome::Kind kind) {

@@ -82,6 +82,8 @@ class CallRunner : public event::WheelTimer,
   // To be called first; an error ends the call. With `whole` all of the
   // request is there.
   absl::Status Prepare(bool whole);
+  // Prepare() and the first Poke().
+  void Launch(bool whole);
   // Now it is: the timeouts of the response count from here.
   void EndRequest(absl::Time now);
   // Goes on as far as it can without waiting.

@@ -38,12 +38,7 @@ uint32_t HttpCall::AwaitedEvents() const {
 void HttpCall::Begin(http::Client::Callback done) {
   done_ = std::move(done);
   blocking_ = false;
-  const absl::Status status = Prepare(true);
-  if (!status.ok()) {
-    OnFailed(status);
-    Finish();
-  }
-  Poke(Origin::kElsewhere);
+  Launch(true);
 }
 
 void HttpCall::Tell(Origin origin) {
@@ -70,9 +65,7 @@ void HttpCall::FillBody(net::WireRequest& wire,
 void HttpCall::OnWhole() {
   http::Response response;
   FillHead(response);
-  for (const Header& trailer : exchange_->trailers()) {
-    response.trailers.Add(trailer.name, trailer.value);
-  }
+  Append(exchange_->trailers(), response.trailers);
   exchange_->TakeBody(response.body);
   result_ = std::move(response);
 }

@@ -12,13 +12,6 @@ using net::ClientExchange;
 // What is taken of a writer beyond what the connection has taken.
 constexpr size_t kWriteBuffer = size_t{64} << 10;
 
-std::vector<Header> ListOf(const http::Headers& headers) {
-  std::vector<Header> list;
-  list.reserve(headers.size());
-  for (size_t i = 0; i < headers.size(); ++i) list.push_back(headers[i]);
-  return list;
-}
-
 }  // namespace
 
 StreamCall::StreamCall(std::shared_ptr<const CallEnvironment> environment,
@@ -38,12 +31,7 @@ void StreamCall::Begin(bool whole) {
     closed_ = whole;
     end_told_ = whole;
   }
-  const absl::Status status = Prepare(whole);
-  if (!status.ok()) {
-    OnFailed(status);
-    Finish();
-  }
-  Poke(Origin::kElsewhere);
+  Launch(whole);
 }
 
 // --- The application's side ---
@@ -73,9 +61,7 @@ absl::Status StreamCall::CloseWrite(const http::Headers& trailers) {
     base::MutexLock lock(mutex_);
     if (over_ || closed_) return absl::OkStatus();
     closed_ = true;
-    for (const Header& trailer : wire.headers()) {
-      trailers_out_.Add(trailer.name, trailer.value);
-    }
+    Append(wire.headers(), trailers_out_);
   }
   Poke(Origin::kElsewhere);
   return absl::OkStatus();
@@ -201,9 +187,7 @@ void StreamCall::TakeRest() {
 void StreamCall::OnWhole() {
   base::MutexLock lock(mutex_);
   TakeRest();
-  for (const Header& trailer : exchange_->trailers()) {
-    trailers_.Add(trailer.name, trailer.value);
-  }
+  Append(exchange_->trailers(), trailers_);
 }
 
 void StreamCall::OnAnswered(http::Response response) {

@@ -101,4 +101,20 @@ std::string_view WireHeaders::Find(std::string_view name) const {
   return {};
 }
 
+std::vector<Header> ListOf(const http::Headers& headers) {
+  std::vector<Header> list;
+  list.reserve(headers.size());
+  for (size_t i = 0; i < headers.size(); ++i) list.push_back(headers[i]);
+  return list;
+}
+
+void Append(absl::Span<const Header> from, http::Headers& to) {
+  size_t bytes = 0;
+  for (const Header& header : from) {
+    bytes += header.name.size() + header.value.size();
+  }
+  to.Reserve(from.size(), bytes);
+  for (const Header& header : from) to.Add(header.name, header.value);
+}
+
 }  // namespace meshlib::client

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "meshlib/http.h"
 #include "meshlib/request.h"
 
 namespace meshlib::client {
@@ -39,6 +40,12 @@ class WireHeaders {
   std::vector<std::unique_ptr<const std::string>> owned_;
   std::string_view host_;
 };
+
+// Views of `headers`, which must live as long.
+std::vector<Header> ListOf(const http::Headers& headers);
+
+// Adds copies.
+void Append(absl::Span<const Header> from, http::Headers& to);
 
 }  // namespace meshlib::client
 
