@@ -3,9 +3,9 @@
 
 #include <atomic>
 #include <cstdint>
-#include <exception>
 #include <limits>
 #include <map>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,15 +38,43 @@ class Agenda {
 
   // Runs what is due, tasks before timers, and gives the time of the next
   // timer. After `limit` rounds of tasks or signals and timers it stops, and
-  // gives InfinitePast() if there may be more. While `running()` is held.
+  // gives InfinitePast() if there may be more. In a Turn.
   absl::Time RunDue(int limit = kNoLimit);
 
-  // Runs `task` now, on the calling thread, as a piece of the loop's work.
-  // Calls `wake` in the end if the loop's thread would sleep over a timer that
-  // it did not know of when it began to wait.
+  // Held while work of the loop runs, so that it is one thing at a time
+  // whichever thread does it.
+  class MESHLIB_SCOPED_CAPABILITY Turn {
+   public:
+    explicit Turn(Agenda& agenda) MESHLIB_ACQUIRE(agenda.running_)
+        : agenda_(agenda) {
+      agenda_.running_.Lock();
+      agenda_.runner_.store(std::this_thread::get_id(),
+                            std::memory_order_relaxed);
+    }
+    ~Turn() MESHLIB_RELEASE() {
+      agenda_.runner_.store({}, std::memory_order_relaxed);
+      agenda_.running_.Unlock();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Agenda& agenda_;
+  };
+  // Whether the caller is in a piece of work, on the same thread.
+  bool InTurn() const {
+    // Relaxed: a thread's own stores are what it compares with.
+    return runner_.load(std::memory_order_relaxed) ==
+           std::this_thread::get_id();
+  }
+
+  // Runs `task` now, on the calling thread, as a piece of the loop's work, or
+  // of the piece that calls this. Calls `wake` in the end if the loop's thread
+  // would sleep over a timer that it did not know of when it began to wait.
   template <typename F, typename Wake>
   auto RunNow(F&& task, const Wake& wake) {
-    base::MutexLock lock(running_);
+    if (InTurn()) return std::forward<F>(task)();
+    const Turn turn(*this);
     struct WakeForTimer {
       ~WakeForTimer() {
         if (agenda->NextTimer() < before) wake();
@@ -64,7 +92,7 @@ class Agenda {
   static void RunGuarded(F&& work) {
     try {
       std::forward<F>(work)();
-    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
     }
   }
 
@@ -81,9 +109,6 @@ class Agenda {
   void Clear();
 
   absl::Time Now() { return clock_->Now(); }
-  // Held while work of the loop runs, so that it is one thing at a time
-  // whichever thread does it.
-  base::Mutex& running() { return running_; }
 
  private:
   bool RunTasks();
@@ -97,7 +122,8 @@ class Agenda {
   bool closed_ MESHLIB_GUARDED_BY(mutex_) = false;
   std::atomic<bool> has_tasks_{false};
 
-  base::Mutex running_;
+  base::Mutex running_;  // see Turn
+  std::atomic<std::thread::id> runner_{};
   // While `running_` is held only.
   std::vector<Loop::Task> signals_;
   std::map<std::pair<absl::Time, Loop::TimerId>, Loop::Task> timers_;

@@ -1,6 +1,7 @@
 #include "event/epoll_loop.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -108,6 +109,7 @@ absl::StatusOr<IoLoop::WatchId> EpollLoop::WatchFd(int fd, Interest interest,
   if (!Apply(id, &watch)) return absl::ErrnoToStatus(errno, "epoll_ctl");
   watches_.emplace(id, std::move(watch));
   owners_.emplace(fd, id);
+  descriptors_.Add(fd);
   return id;
 }
 
@@ -129,6 +131,7 @@ bool EpollLoop::Unwatch(WatchId watch) {
     epoll_ctl(epoll_, EPOLL_CTL_DEL, found->second.fd, nullptr);
   }
   owners_.erase(found->second.fd);
+  descriptors_.Remove(found->second.fd);
   dropped = std::move(found->second.callback);
   watches_.erase(found);
   return true;
@@ -164,7 +167,7 @@ void EpollLoop::Wait(absl::Duration longest, Batch* batch) {
 }
 
 absl::Time EpollLoop::RunBatch(const Batch& batch) {
-  base::MutexLock running(agenda_.running());
+  const Agenda::Turn turn(agenda_);
   woken_.store(true, std::memory_order_relaxed);
   for (int i = 0; i < batch.size; ++i) Dispatch(batch.events[i]);
   absl::Time next = agenda_.RunDue(kMostRounds);
@@ -183,7 +186,7 @@ absl::Time EpollLoop::RunReady() { return RunOnce(absl::ZeroDuration()); }
 absl::Time EpollLoop::RunOnce(absl::Duration longest) {
   absl::Time next;
   {
-    base::MutexLock running(agenda_.running());
+    const Agenda::Turn turn(agenda_);
     next = agenda_.HasTasks() ? absl::InfinitePast() : agenda_.NextTimer();
   }
   Batch batch;
@@ -191,9 +194,15 @@ absl::Time EpollLoop::RunOnce(absl::Duration longest) {
   return RunBatch(batch);
 }
 
-absl::Status EpollLoop::Start() {
+absl::Status EpollLoop::Start(std::string name) {
   try {
-    thread_ = std::thread([this] { Run(); });
+    thread_ = std::thread([this, name = std::move(name)] {
+      if (!name.empty()) pthread_setname_np(pthread_self(), name.c_str());
+      Run();
+      // May destroy the loop.
+      Task last = std::move(last_);
+      if (last) Agenda::RunGuarded(last);
+    });
   } catch (const std::system_error& error) {
     return absl::ResourceExhaustedError(error.what());
   }
@@ -208,8 +217,20 @@ void EpollLoop::Run() {
 void EpollLoop::Stop() {
   agenda_.Close();
   Wake();
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable()) {
+    if (OnOwnThread()) {
+      thread_.detach();
+    } else {
+      thread_.join();
+    }
+    own_thread_.store({}, std::memory_order_relaxed);  // ids come again
+  }
   agenda_.Clear();
+}
+
+void EpollLoop::EndWith(Task task) {
+  last_ = std::move(task);
+  agenda_.Close();
 }
 
 }  // namespace meshlib::event

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "event/agenda.h"
+#include "event/descriptor_set.h"
 #include "event/io_loop.h"
 #include "meshlib/clock.h"
 
@@ -59,11 +61,21 @@ class EpollLoop final : public IoLoop {
   // `longest` is over. The waits are real waits.
   absl::Time RunOnce(absl::Duration longest);
 
-  // Starts the thread. Only with a clock that runs with real time.
-  absl::Status Start();
+  // Starts the thread, under a name of at most 15 bytes. Only with a clock that
+  // runs with real time.
+  absl::Status Start(std::string name = "");
   // Ends the thread after the work that it is at; drops tasks that were not
-  // run. Thread-safe, not from the loop itself.
+  // run. Not from the loop itself, and by one thread at a time.
   void Stop();
+  // From the loop's own thread: this is the last work that it does, and
+  // `task` the last thing that its thread does. The task may destroy the
+  // loop, and may do whatever the loop's own work may not.
+  void EndWith(Task task);
+
+  // In the child of a fork(), which must use the loop no more, not even
+  // destroy it: closes the child's copies of the loop's own descriptors and of
+  // those that were watched, so that they do not outlive the parent's.
+  void CloseInherited() { descriptors_.CloseAll(); }
 
   // Whether the calling thread is the one that Start() has started.
   bool OnOwnThread() const {
@@ -71,8 +83,11 @@ class EpollLoop final : public IoLoop {
            std::this_thread::get_id();
   }
 
+  // Whether the calling thread runs work of the loop now.
+  bool InWork() const { return agenda_.InTurn(); }
+
   // Runs `task` now, on the calling thread, between the loop's own work, as
-  // if the loop had run it. Not from the loop itself.
+  // if the loop had run it; from the loop itself as a part of its work.
   template <typename F>
   auto RunNow(F&& task) {
     return agenda_.RunNow(std::forward<F>(task), [this] { Wake(); });
@@ -92,7 +107,10 @@ class EpollLoop final : public IoLoop {
   };
 
   EpollLoop(Clock* clock, int epoll, int wake)
-      : agenda_(clock), epoll_(epoll), wake_(wake) {}
+      : agenda_(clock), epoll_(epoll), wake_(wake) {
+    descriptors_.Add(epoll);
+    descriptors_.Add(wake);
+  }
 
   void Run();
   void Wake();
@@ -103,11 +121,13 @@ class EpollLoop final : public IoLoop {
 
   Agenda agenda_;
   const int epoll_;
-  const int wake_;  // an eventfd
+  const int wake_;             // an eventfd
+  DescriptorSet descriptors_;  // those two and the watched ones
   // False only while the loop may be waiting: who makes it true writes to
   // `wake_`, so that work asked for by the loop's own work costs no call.
   std::atomic<bool> woken_{false};
   std::thread thread_;
+  Task last_;  // of EndWith()
   std::atomic<std::thread::id> own_thread_{};
 
   base::Mutex watches_mutex_;

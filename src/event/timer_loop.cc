@@ -28,7 +28,7 @@ void TimerLoop::Post(Task task) {
 }
 
 absl::Time TimerLoop::RunPending() {
-  base::MutexLock running(agenda_.running());
+  const Agenda::Turn turn(agenda_);
   return agenda_.RunDue();
 }
 
