@@ -393,8 +393,7 @@ RetryDecision Call::EndOther(base::ThreadSlot& slot, const Outcome& outcome) {
 // cluster have a place for it.
 [[gnu::noinline]] void Call::TakeLoadReport(base::ThreadSlot& slot,
                                             const LoadReport& report) const {
-  model::HostLoad* load =
-      last_host().state().load.load(std::memory_order_acquire);
+  model::HostLoad* load = last_host().state().load();
   if (load == nullptr) return;
   const base::ReadSection section(engine_->slots(), slot);
   const ClusterVersion* cluster = engine_->snapshot().cluster(cluster_id_);

@@ -160,8 +160,7 @@ void ExplainLocalities(const lb::Balancer& balancer, Explanation& out) {
 
 double ReportedWeight(const model::Host& host,
                       const model::LoadBalancing& config, int64_t now_ns) {
-  const model::HostLoad* load =
-      host.state().load.load(std::memory_order_acquire);
+  const model::HostLoad* load = host.state().load();
   if (load == nullptr ||
       config.policy != model::LbPolicy::kClientSideWeightedRoundRobin) {
     return 0;

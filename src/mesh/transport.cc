@@ -48,7 +48,8 @@ bool Transport::OnIoThread() const {
 
 net::HostPool& Transport::PoolOf(const model::Host& host,
                                  const Upstream& upstream) {
-  std::atomic<model::HostConnections*>& place = host.state().pool;
+  std::atomic<model::HostConnections*>& place =
+      host.state().EnsureExtras().pool;
   // Acquire pairs with the release below.
   model::HostConnections* pool = place.load(std::memory_order_acquire);
   if (pool == nullptr) {

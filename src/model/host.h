@@ -36,6 +36,20 @@ class HostConnections {
   virtual ~HostConnections() = default;
 };
 
+// What only some hosts need, made when they do.
+struct HostExtras {
+  HostExtras() = default;
+  HostExtras(const HostExtras&) = delete;
+  HostExtras& operator=(const HostExtras&) = delete;
+  ~HostExtras() { delete pool.load(std::memory_order_relaxed); }
+
+  HostLoad load;
+  std::atomic<bool> wants_load{false};
+  // Null until somebody connects. Owned; stays once it is there: who makes it
+  // stores it with release, readers acquire.
+  std::atomic<HostConnections*> pool{nullptr};
+};
+
 // What changes about a host while requests use it. It lives on when an
 // update replaces the Host object (new metadata, say), so that outlier state
 // is kept. All fields that request threads touch are atomics: they and the
@@ -44,10 +58,7 @@ struct alignas(64) HostState {
   HostState() = default;
   HostState(const HostState&) = delete;
   HostState& operator=(const HostState&) = delete;
-  ~HostState() {
-    delete load.load(std::memory_order_relaxed);
-    delete pool.load(std::memory_order_relaxed);
-  }
+  ~HostState() { delete extras.load(std::memory_order_relaxed); }
 
   // load_balancing_weight, as last configured. Written by the control thread.
   std::atomic<uint32_t> weight{1};
@@ -77,24 +88,38 @@ struct alignas(64) HostState {
   std::atomic<uint32_t> reached{0};
   HostState* next_flagged = nullptr;  // the list's
 
-  // Null until a policy wants load reports. Owned; stays once it is there.
-  std::atomic<HostLoad*> load{nullptr};
+  // Null until somebody needs them. Owned; stay once they are there.
+  std::atomic<HostExtras*> extras{nullptr};
 
-  // Makes `load`. Control thread only.
-  HostLoad& EnsureLoad() {
-    HostLoad* const there = load.load(std::memory_order_relaxed);
-    if (there != nullptr) return *there;
-    auto* const made = new HostLoad;
-    // Release pairs with the acquire of request threads.
-    load.store(made, std::memory_order_release);
-    return *made;
+  // Null until a policy wants load reports. Any thread.
+  HostLoad* load() const {
+    // Acquire pairs with the release of who made them, and of EnsureLoad().
+    HostExtras* const there = extras.load(std::memory_order_acquire);
+    return there != nullptr && there->wants_load.load(std::memory_order_acquire)
+               ? &there->load
+               : nullptr;
   }
-
-  // Behind what a pick reads. Null until somebody connects. Owned; stays once
-  // it is there: who makes it stores it with release, readers acquire.
-  alignas(64) std::atomic<HostConnections*> pool{nullptr};
+  // Makes load() be there. Control thread only.
+  HostLoad& EnsureLoad() {
+    HostExtras& there = EnsureExtras();
+    there.wants_load.store(true, std::memory_order_release);
+    return there.load;
+  }
+  // Any thread.
+  HostExtras& EnsureExtras() {
+    HostExtras* there = extras.load(std::memory_order_acquire);
+    if (there != nullptr) return *there;
+    auto made = std::make_unique<HostExtras>();
+    // Release: the others see it whole.
+    if (extras.compare_exchange_strong(there, made.get(),
+                                       std::memory_order_acq_rel,
+                                       std::memory_order_acquire)) {
+      return *made.release();
+    }
+    return *there;
+  }
 };
-static_assert(offsetof(HostState, pool) == 64, "a pick reads one cache line");
+static_assert(sizeof(HostState) == 64, "one cache line per host");
 
 // Where the counters of an index are in a table that grows by blocks, each
 // twice as long as the one before.

@@ -329,7 +329,7 @@ void PoolShard::ServeWaiters() {
 
 void PoolShard::FailWaiters(ExchangeFailure failure,
                             const absl::Status& reason) {
-  std::deque<std::shared_ptr<ClientExchange>> waiters;
+  std::list<std::shared_ptr<ClientExchange>> waiters;
   {
     base::MutexLock lock(mutex_);
     waiters.swap(waiters_);

@@ -2,7 +2,7 @@
 #define MESHLIB_NET_POOL_SHARD_H_
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,7 +62,7 @@ class PoolShard final : private ConnectionOwner,
   // Where to connect to now.
   std::shared_ptr<const Endpoint> endpoint_ MESHLIB_GUARDED_BY(mutex_);
   Connections connections_ MESHLIB_GUARDED_BY(mutex_);
-  std::deque<std::shared_ptr<ClientExchange>> waiters_
+  std::list<std::shared_ptr<ClientExchange>> waiters_
       MESHLIB_GUARDED_BY(mutex_);
   size_t connecting_count_ MESHLIB_GUARDED_BY(mutex_) = 0;
   bool closed_ MESHLIB_GUARDED_BY(mutex_) = false;

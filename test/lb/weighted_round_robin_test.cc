@@ -26,7 +26,7 @@ class WeightedRoundRobinTest : public ::testing::Test {
     report.application_utilization = 1;
     RecordLoadReport(report, cluster_.config.load_report_weights,
                      absl::ToUnixNanos(now_),
-                     *cluster_.host(index).state().load.load());
+                     *cluster_.host(index).state().load());
   }
 
   std::shared_ptr<const Balancer> Create(const Balancer* previous = nullptr) {

@@ -36,8 +36,7 @@ void ClientSideWeightedRoundRobin::UpdateWeights(const HostSource& source,
   weights.reserve(source.size());
   for (const model::Host* host : source.hosts) {
     // Relaxed: this thread made it.
-    const model::HostLoad& load =
-        *host->state().load.load(std::memory_order_relaxed);
+    const model::HostLoad& load = *host->state().load();
     weights.push_back(UsableWeight(load, config_, now_ns));
   }
   if (source.slow_start) {
