@@ -93,7 +93,7 @@ void HostedLoop::RunDue() {
   absl::Time next;
   bool more = false;
   {
-    const base::MutexLock running(agenda_.running());
+    const Agenda::Turn turn(agenda_);
     woken_.store(true, std::memory_order_relaxed);
     next = agenda_.RunDue(kMostRounds);
     // What was asked for before this is seen by the look after it, what comes
@@ -121,7 +121,7 @@ void HostedLoop::Arm(absl::Time when) {
 void HostedLoop::OnReady(WatchId id, Interest ready) {
   std::shared_ptr<WatchCallback> callback;  // may unwatch itself
   {
-    const base::MutexLock running(agenda_.running());
+    const Agenda::Turn turn(agenda_);
     woken_.store(true, std::memory_order_relaxed);  // RunDue() follows
     {
       const base::MutexLock lock(mutex_);

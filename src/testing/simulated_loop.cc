@@ -1,7 +1,6 @@
 #include "testing/simulated_loop.h"
 
 #include "absl/status/status.h"
-#include "base/mutex.h"
 
 namespace meshlib::testing {
 
@@ -17,7 +16,7 @@ bool SimulatedLoop::SetInterest(WatchId watch, event::Interest interest) {
 bool SimulatedLoop::Unwatch(WatchId watch) { return false; }
 
 SimulatedLoop::Step SimulatedLoop::RunStep(absl::Time latest) {
-  base::MutexLock running(agenda_.running());
+  const event::Agenda::Turn turn(agenda_);
   const absl::Time next = agenda_.RunDue(1);
   if (next == absl::InfinitePast()) {
     ++steps_;
