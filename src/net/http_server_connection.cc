@@ -264,7 +264,9 @@ void HttpServerConnection::CloseIfDue() {
       session_->Finished()) {
     closing_ = Closing::kGently;
   }
-  if (draining_ && phase_ < Phase::kServe) phase_ = Phase::kOver;
+  if (draining_ && phase_ < Phase::kServe && now_ >= NextDeadline()) {
+    phase_ = Phase::kOver;
+  }
   if (end_output_ ||
       (closing_ == Closing::kGently && phase_ < Phase::kLinger)) {
     end_output_ = false;
@@ -322,15 +324,21 @@ void HttpServerConnection::UpdateInterest() {
   stream_->WantWrite(unsent() > 0 || blocked_);
 }
 
+// With a connection that does not serve yet.
+absl::Duration HttpServerConnection::Patience(absl::Duration timeout) const {
+  if (!draining_) return timeout;
+  return std::min(timeout, options().drain_grace);
+}
+
 absl::Time HttpServerConnection::NextDeadline() const {
   const ServerOptions& o = options();
   absl::Time due = absl::InfiniteFuture();
   if (blocked_) due = write_began_ + o.write_timeout;
   switch (phase_) {
     case Phase::kHandshake:
-      return std::min(due, phase_began_ + o.handshake_timeout);
+      return std::min(due, phase_began_ + Patience(o.handshake_timeout));
     case Phase::kDetect:
-      return std::min(due, phase_began_ + o.header_timeout);
+      return std::min(due, phase_began_ + Patience(o.header_timeout));
     case Phase::kServe:
       return std::min(due, session_->NextTick());
     case Phase::kLinger:
@@ -364,8 +372,10 @@ void HttpServerConnection::OnTimer() {
     } else if (phase_ == Phase::kServe) {
       session_->Tick();
     } else {
-      if (phase_ == Phase::kHandshake) ++stats().handshake_timeouts;
-      if (phase_ == Phase::kDetect) ++stats().header_timeouts;
+      if (phase_ == Phase::kHandshake && !draining_) {
+        ++stats().handshake_timeouts;
+      }
+      if (phase_ == Phase::kDetect && !draining_) ++stats().header_timeouts;
       phase_ = Phase::kOver;
     }
   }

@@ -80,6 +80,7 @@ class HttpServerConnection final : public event::StreamHandler,
   void Fail(const absl::Status& reason);
   void OnTimer();
   absl::Time NextDeadline() const;
+  absl::Duration Patience(absl::Duration timeout) const;
   void ArmTimer();
   void UpdateInterest();
 

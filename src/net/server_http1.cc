@@ -314,7 +314,7 @@ void Http1ServerSession::MakeOutput() {
 bool Http1ServerSession::Finished() const {
   if (stopped_) return handler_ == nullptr || response_ == Response::kDone;
   return draining_ && handler_ == nullptr && !parser_.started() &&
-         input_.empty();
+         input_.empty() && transport_.now() >= NextTick();
 }
 
 void Http1ServerSession::Lost(const absl::Status&) { FailRequest(); }
@@ -329,7 +329,9 @@ void Http1ServerSession::Tick() {
     ++stats.header_timeouts;
     Refuse(408);
   } else {
-    ++(requests_ == 0 ? stats.header_timeouts : stats.idle_timeouts);
+    if (!draining_) {
+      ++(requests_ == 0 ? stats.header_timeouts : stats.idle_timeouts);
+    }
     stopped_ = true;
   }
 }
@@ -341,6 +343,7 @@ absl::Time Http1ServerSession::NextTick() const {
     const bool reads = !parser_.done() && WantsInput();
     return reads ? progress_ + options.body_timeout : absl::InfiniteFuture();
   }
+  if (draining_ && !parser_.started()) return progress_ + options.drain_grace;
   if (requests_ == 0 || parser_.started()) {
     return progress_ + options.header_timeout;
   }

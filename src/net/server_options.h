@@ -49,6 +49,9 @@ struct ServerOptions {
   absl::Duration write_timeout = absl::Minutes(1);
   // No request.
   absl::Duration idle_timeout = absl::Hours(1);
+  // While draining: for how long an HTTP/1.1 connection that has just been made
+  // or used is kept. Its next request may be on its way, and would be lost.
+  absl::Duration drain_grace = absl::Seconds(1);
   // How long a connection that is closed in good order still reads, so that
   // the last bytes reach the client; and how much.
   absl::Duration linger_timeout = absl::Seconds(2);

@@ -320,19 +320,37 @@ TEST_F(ServerTest, DrainsWithoutALostRequest) {
   ByteClient idle;
   Connect(idle);
   idle.Send(kOk);
+  ByteClient again;
+  Connect(again);
+  again.Send(kOk);
+  ByteClient fresh;
+  Connect(fresh);
+  ByteClient silent;
+  Connect(silent);
   ByteClient one;
   Connect(one);
   one.Send("GET /stall HTTP/1.1\r\nhost: a\r\n\r\n");
   Http2Client two(clock_.Now());
   Connect(two);
   Http2Client::Answer& before = two.Request("/stall");
-  ASSERT_TRUE(Until([&] { return log_.open == 2; }));
+  ASSERT_TRUE(Until([&] {
+    return log_.open == 2 && !idle.received.empty() &&
+           !again.received.empty() && stats().open_connections == 6;
+  }));
   ServerStream* const stalled = log_.last;
   bool done = false;
   server_->Drain(clock_.Now() + absl::Seconds(10), [&] { done = true; });
-  // Not told yet: this one is under way when the server goes.
+  // Not told yet: these are under way when the server goes.
   Http2Client::Answer& meanwhile = two.Request("/ok");
-  ASSERT_TRUE(Until([&] { return idle.ended; }));
+  again.Send(kOk);
+  fresh.Send(kOk);
+  ASSERT_TRUE(Until([&] { return again.ended && fresh.ended; }));
+  EXPECT_THAT(again.received, HasSubstr("connection: close"));
+  EXPECT_THAT(fresh.received, StartsWith("HTTP/1.1 200 "));
+  EXPECT_FALSE(idle.ended);
+  EXPECT_FALSE(silent.ended);
+  Advance(ServerOptions().drain_grace);
+  ASSERT_TRUE(Until([&] { return idle.ended && silent.ended; }));
   ASSERT_TRUE(Until([&] { return meanwhile.closed; }));
   EXPECT_EQ(meanwhile.statuses, "200 ");
   ASSERT_TRUE(Until([&] { return two.goaways.size() == 2; }));
