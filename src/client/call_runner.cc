@@ -21,6 +21,10 @@ constexpr std::string_view kGrpcType = "application/grpc";
 // Where the route says nothing (per_request_buffer_limit_bytes).
 constexpr size_t kRepeatLimit = size_t{1} << 20;
 
+// Each time on another connection, so that more means a host that ends them
+// all.
+constexpr int kMostResends = 4;
+
 bool IsGrpcType(std::string_view type) {
   return type.substr(0, kGrpcType.size()) == kGrpcType &&
          (type.size() == kGrpcType.size() || type[kGrpcType.size()] == '+' ||
@@ -300,11 +304,16 @@ void CallRunner::BeginAttempt() {
   reported_ = false;
   committed_ = false;
   phase_ = Phase::kAwait;
+  if (!shadows_.empty()) SendShadows();
+  resends_ = 0;
+  Send();
+}
+
+void CallRunner::Send() {
   ClientExchange::Options options;
   options.max_body = environment_->options.max_response_body;
   options.clock = &environment_->core->engine().clock();
   FillBody(wire_, options);
-  if (!shadows_.empty()) SendShadows();
   exchange_ = std::make_shared<ClientExchange>(wire_, std::move(options));
   pool_->Start(io_, *host_, upstream_, exchange_);
 }
@@ -386,7 +395,21 @@ void CallRunner::OnComplete() {
   Finish();
 }
 
+// A host that ends a connection in good order loses no request by it,
+// whatever the route says of retries: it counts as one attempt.
+bool CallRunner::SendAgain() {
+  if (!exchange_->unprocessed() || reported_ || committed_ ||
+      resends_ == kMostResends || !CanRepeat(repeat_limit())) {
+    return false;
+  }
+  ++resends_;
+  DropExchange();
+  Send();
+  return true;
+}
+
 void CallRunner::OnFailure() {
+  if (SendAgain()) return;
   Outcome outcome = Outcome::Failure(KindOf(exchange_->failure()));
   outcome.request_sent = exchange_->request_sent();
   outcome.response_started =

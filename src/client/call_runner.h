@@ -123,6 +123,9 @@ class CallRunner : public event::WheelTimer,
   void ChooseShadows(const Request& request);
   void SendShadows();
   void BeginAttempt();
+  void Send();
+  // Whether the attempt, which failed, begins anew on another connection.
+  bool SendAgain();
   bool CheckAttempt();  // false: nothing to do yet
   bool CheckTimeouts();
   bool OnHeaders();
@@ -162,6 +165,7 @@ class CallRunner : public event::WheelTimer,
   absl::Time attempt_started_;
   absl::Duration per_try_timeout_ = absl::InfiniteDuration();
   absl::Time per_try_deadline_ = absl::InfiniteFuture();
+  int resends_ = 0;
   bool reported_ = false;   // call_.End() was called for it
   bool committed_ = false;  // OnCommitted() was
 

@@ -54,10 +54,11 @@ class ClientCodec {
   // An error ends the connection, when the output has been sent.
   virtual absl::Status Receive(absl::Span<const char> bytes,
                                absl::Time now) = 0;
-  // The peer has closed its side.
-  virtual void ReceiveEnd() = 0;
+  // The peer has closed its side. `delivered`: as far as is known it has got
+  // all that was written.
+  virtual void ReceiveEnd(bool delivered) = 0;
   // The transport is gone; ends every exchange.
-  virtual void ConnectionLost(const absl::Status& reason) = 0;
+  virtual void ConnectionLost(const absl::Status& reason, bool delivered) = 0;
 
   // False: owners must take what has come before more is to be read.
   virtual bool WantsInput() const { return true; }

@@ -8,6 +8,8 @@
 #include <array>
 #include <utility>
 
+#include "net/socket_address.h"
+
 namespace meshlib::net {
 namespace {
 
@@ -238,7 +240,7 @@ ClientConnection::Drive ClientConnection::ReadOnce() {
     case event::IoResult::Code::kBlocked:
       return Drive::kStop;
     case event::IoResult::Code::kEnded:
-      codec_->ReceiveEnd();
+      codec_->ReceiveEnd(PeerHasAll(stream_->Descriptor()));
       Fail(absl::UnavailableError("the peer closed the connection"));
       return Drive::kStop;
     case event::IoResult::Code::kFailed:
@@ -382,7 +384,7 @@ void ClientConnection::WakeLeader() {
 void ClientConnection::Fail(const absl::Status& reason) {
   if (closed_) return;
   closed_ = true;
-  codec_->ConnectionLost(reason);
+  codec_->ConnectionLost(reason, PeerHasAll(stream_->Descriptor()));
   if (leader_ != nullptr) WakeLeader();
   PostWork();
 }

@@ -130,12 +130,15 @@ void ClientExchange::Cancel() {
   if (connection != nullptr) connection->Cancel(*this);
 }
 
-void ClientExchange::Fail(ExchangeFailure failure, std::string text) {
+void ClientExchange::Fail(ExchangeFailure failure, std::string text,
+                          bool unprocessed) {
   base::MutexLock lock(mutex_);
   if ((events_ & kOver) != 0) return;
   failure_ = failure;
   failure_text_ = std::move(text);
   sent_ = place.writes != nullptr && *place.writes > place.writes_before;
+  unprocessed_ =
+      unprocessed || (failure == ExchangeFailure::kConnectionLost && !sent_);
   Set(kFailed);
 }
 

@@ -125,6 +125,10 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
   const std::string& failure_text() const { return failure_text_; }
   // Once kFailed is set: whether a part of the request may have gone out.
   bool request_sent() const { return sent_; }
+  // Once kFailed is set: the connection was ending, and the peer has not acted
+  // on the request or may be asked twice (RFC 9113, 8.7; RFC 9112, 9.3.1): it
+  // can go out once more without anybody's leave.
+  bool unprocessed() const { return unprocessed_; }
 
   const WireRequest& request() const { return request_; }
   const Options& options() const { return options_; }
@@ -132,7 +136,9 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
   // --- For connections, codecs and pools ---
 
   // From the pool: fails without a connection.
-  void Fail(ExchangeFailure failure, std::string text);
+  // From codecs too, under the connection's lock.
+  void Fail(ExchangeFailure failure, std::string text,
+            bool unprocessed = false);
   // Whether it waits for a connection and takes this one.
   bool Attach(std::shared_ptr<ClientConnection> connection);
   // The connection did not take it after all.
@@ -182,6 +188,7 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
   HeaderCopy trailers_;
   ExchangeFailure failure_ = ExchangeFailure::kNone;
   bool sent_ = false;
+  bool unprocessed_ = false;
   std::string failure_text_;
   std::shared_ptr<ClientConnection> connection_ MESHLIB_GUARDED_BY(mutex_);
 };

@@ -21,6 +21,12 @@ std::string_view ValueOf(absl::Span<const Header> headers,
   return header == nullptr ? std::string_view() : header->value;
 }
 
+// RFC 9110, 9.2.2.
+bool IsIdempotent(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "PUT" ||
+         method == "DELETE" || method == "OPTIONS" || method == "TRACE";
+}
+
 // Methods for which a length of 0 is said (RFC 9110, 8.6).
 bool ExpectsBody(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
@@ -84,6 +90,8 @@ absl::Status Http1ClientCodec::Start(ClientExchange& exchange) {
   keep_alive_ = true;
   sent_all_ = body_ == Body::kNone;
   wants_room_ = false;
+  reused_ = std::exchange(used_, true);
+  answering_ = false;
   holds_body_ = body_ == Body::kTunnel ||
                 ValueOf(request.headers, "expect") == "100-continue";
   if (holds_body_ && body_ != Body::kTunnel) {
@@ -175,6 +183,7 @@ absl::Status Http1ClientCodec::Receive(absl::Span<const char> bytes,
       if (given_up_) Cancel(*exchange_);
       break;
     }
+    answering_ = true;
     const absl::StatusOr<size_t> taken = parser_.Feed(rest, *this);
     if (!taken.ok()) {
       draining_ = true;
@@ -250,7 +259,7 @@ void Http1ClientCodec::OnEnd() {
   changed_->Add(*exchange_);
 }
 
-void Http1ClientCodec::ReceiveEnd() {
+void Http1ClientCodec::ReceiveEnd(bool delivered) {
   if (exchange_ == nullptr) return;
   if (body_ == Body::kTunnel && !holds_body_) {
     exchange_->ReceiveEnd();
@@ -262,7 +271,8 @@ void Http1ClientCodec::ReceiveEnd() {
     } else {
       exchange_->Fail(ExchangeFailure::kConnectionLost,
                       status.ok() ? "the peer closed the connection"
-                                  : std::string(status.message()));
+                                  : std::string(status.message()),
+                      Unprocessed(delivered));
     }
   }
   changed_->Add(*exchange_);
@@ -270,10 +280,21 @@ void Http1ClientCodec::ReceiveEnd() {
   Release();
 }
 
-void Http1ClientCodec::ConnectionLost(const absl::Status& reason) {
+void Http1ClientCodec::ConnectionLost(const absl::Status& reason,
+                                      bool delivered) {
   draining_ = true;
   if (exchange_ == nullptr) return;
-  FailExchange(ExchangeFailure::kConnectionLost, std::string(reason.message()));
+  exchange_->Fail(ExchangeFailure::kConnectionLost,
+                  std::string(reason.message()), Unprocessed(delivered));
+  changed_->Add(*exchange_);
+  Release();
+}
+
+// An idle connection that the peer closes when the next request is on its way.
+// One that took the request and then died is a failure like others.
+bool Http1ClientCodec::Unprocessed(bool delivered) const {
+  return !delivered && reused_ && !answering_ &&
+         IsIdempotent(exchange_->request().method);
 }
 
 void Http1ClientCodec::FailExchange(ExchangeFailure failure, std::string text) {

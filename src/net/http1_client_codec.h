@@ -37,8 +37,8 @@ class Http1ClientCodec final : public ClientCodec, private Http1Handler {
   void Consume(ClientExchange& exchange, size_t bytes) override;
   void Cancel(ClientExchange& exchange) override;
   absl::Status Receive(absl::Span<const char> bytes, absl::Time now) override;
-  void ReceiveEnd() override;
-  void ConnectionLost(const absl::Status& reason) override;
+  void ReceiveEnd(bool delivered) override;
+  void ConnectionLost(const absl::Status& reason, bool delivered) override;
   bool WantsInput() const override {
     return unconsumed_ < options_.receive_buffer;
   }
@@ -69,6 +69,8 @@ class Http1ClientCodec final : public ClientCodec, private Http1Handler {
   void Give(std::string_view piece);
   void Release();
   void FailExchange(ExchangeFailure failure, std::string text);
+  // Whether the connection ended before the request could reach the peer.
+  bool Unprocessed(bool delivered) const;
 
   const Http1ClientOptions options_;
   ChangedExchanges* const changed_;
@@ -81,7 +83,10 @@ class Http1ClientCodec final : public ClientCodec, private Http1Handler {
   bool wants_room_ = false;  // Write() took less than it was given
   bool keep_alive_ = true;   // the response says so
   bool informational_ = false;
-  bool given_up_ = false;  // the exchange wants no more of the body
+  bool used_ = false;       // had an exchange
+  bool reused_ = false;     // had one before this one
+  bool answering_ = false;  // something of the response is there
+  bool given_up_ = false;   // the exchange wants no more of the body
   bool draining_ = false;
   size_t unconsumed_ = 0;
   // The body waits for "100 Continue" until then; infinite: it does not.

@@ -69,7 +69,8 @@ class Http2Exchange final : public StreamHandler {
     exchange->Fail(FailureOf(reset),
                    reset.cause == StreamReset::Cause::kConnectionLost
                        ? std::string(codec_->lost_.message())
-                       : absl::StrCat("HTTP/2 error ", reset.error_code));
+                       : absl::StrCat("HTTP/2 error ", reset.error_code),
+                   reset.cause == StreamReset::Cause::kGoAway);
     Changed();
   }
   void OnClosed(Http2Stream& stream) override { codec_->Release(*this); }
@@ -180,11 +181,13 @@ absl::Status Http2ClientCodec::Receive(absl::Span<const char> bytes,
   return session_->Receive(bytes, now);
 }
 
-void Http2ClientCodec::ReceiveEnd() {
-  ConnectionLost(absl::UnavailableError("the peer closed the connection"));
+void Http2ClientCodec::ReceiveEnd(bool delivered) {
+  ConnectionLost(absl::UnavailableError("the peer closed the connection"),
+                 delivered);
 }
 
-void Http2ClientCodec::ConnectionLost(const absl::Status& reason) {
+void Http2ClientCodec::ConnectionLost(const absl::Status& reason,
+                                      bool delivered) {
   lost_ = reason;
   session_->ConnectionLost(reason);
 }

@@ -30,8 +30,8 @@ class Http2ClientCodec final : public ClientCodec, private Http2SessionHandler {
   void Consume(ClientExchange& exchange, size_t bytes) override;
   void Cancel(ClientExchange& exchange) override;
   absl::Status Receive(absl::Span<const char> bytes, absl::Time now) override;
-  void ReceiveEnd() override;
-  void ConnectionLost(const absl::Status& reason) override;
+  void ReceiveEnd(bool delivered) override;
+  void ConnectionLost(const absl::Status& reason, bool delivered) override;
   bool HasOutput() const override { return session_->HasOutput(); }
   absl::Status TakeOutput(std::string& out) override;
   size_t active() const override { return active_; }

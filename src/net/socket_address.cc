@@ -1,6 +1,7 @@
 #include "net/socket_address.h"
 
 #include <arpa/inet.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 
@@ -109,6 +110,17 @@ absl::Status SocketError(std::string_view what, int error) {
                  error == ENOMEM
              ? absl::ResourceExhaustedError(text)
              : absl::UnavailableError(text);
+}
+
+bool PeerHasAll(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+      size < offsetof(tcp_info, tcpi_bytes_retrans) + sizeof(uint64_t)) {
+    return true;
+  }
+  // The SYN, which has a number of its own, is acknowledged like a byte.
+  return info.tcpi_bytes_sent - info.tcpi_bytes_retrans < info.tcpi_bytes_acked;
 }
 
 }  // namespace meshlib::net

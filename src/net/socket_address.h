@@ -32,6 +32,10 @@ struct SocketAddress {
 // or memory are short, else Unavailable.
 absl::Status SocketError(std::string_view what, int error);
 
+// Whether the other end of the TCP connection `fd`, its system that is, has
+// got all that was written. True where nobody knows: other sockets, -1.
+bool PeerHasAll(int fd);
+
 }  // namespace meshlib::net
 
 #endif  // MESHLIB_NET_SOCKET_ADDRESS_H_

@@ -200,6 +200,28 @@ TEST_P(HttpFaultsTest, EndsAtTheCallersTimeout) {
             absl::StatusCode::kDeadlineExceeded);
 }
 
+TEST_P(HttpFaultsTest, SendsAgainWhatAGoAwayDisowned) {
+  if (!GetParam()) GTEST_SKIP() << "HTTP/1.1 has no GOAWAY";
+  Start(1, "timeout: 10s");  // no retries
+  const BackendAnswer gone = BackendAnswer::Failing(Fault::kGoAwayError);
+  backends_[0]->Script({gone, gone});
+  http::Request request;
+  request.method = "POST";
+  request.url = "http://echo/";
+  request.body = "twice";
+  const auto response = client_->Send(request);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->attempts, 1);
+  EXPECT_EQ(Requests(), 3u);
+  EXPECT_EQ(backends_[0]->LastRequest()->body, "twice");
+  // Not for ever.
+  backends_[0]->SetAnswer(gone);
+  backends_[0]->ResetCounts();
+  EXPECT_EQ(client_->Send(request).status().code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Requests(), 5u);
+}
+
 TEST_P(HttpFaultsTest, LosesNoRequestToAGoAway) {
   Start(1);
   std::atomic<bool> stop{false};

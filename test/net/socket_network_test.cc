@@ -56,6 +56,20 @@ class SocketNetworkTest : public ::testing::Test {
   int accepted_ = 0;
 };
 
+TEST_F(SocketNetworkTest, KnowsWhetherThePeerHasAll) {
+  ConnectBoth("127.0.0.1:0");
+  const int fd = client_.stream().Descriptor();
+  EXPECT_TRUE(PeerHasAll(fd));
+  client_.Send("hello");
+  ASSERT_TRUE(Until([&] { return server_.received == "hello"; }));
+  EXPECT_TRUE(Until([&] { return PeerHasAll(fd); }));
+  server_.Drop();
+  ASSERT_TRUE(Until([&] { return client_.ended; }));
+  client_.Send("nobody is there");
+  EXPECT_TRUE(Until([&] { return !PeerHasAll(fd); }));
+  EXPECT_TRUE(PeerHasAll(-1));
+}
+
 TEST_F(SocketNetworkTest, CarriesBytesBothWaysOverEveryFamily) {
   const std::string path =
       ::testing::TempDir() + "/s" + std::to_string(getpid()) + ".sock";
