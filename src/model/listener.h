@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "model/fault.h"
 #include "model/route.h"
 
 namespace meshlib::model {
@@ -46,6 +47,7 @@ struct HttpConnectionManager {
   std::optional<absl::Duration> max_stream_duration;
   std::optional<absl::Duration> stream_idle_timeout;
   std::vector<std::string> http_filters;  // names, in order
+  std::vector<FaultFilter> faults;        // those of them that inject, in order
   RequestNormalization normalization;
 };
 

@@ -174,6 +174,16 @@ struct HedgePolicy {
   bool hedge_on_per_try_timeout = false;
 };
 
+struct Fault;  // model/fault.h
+
+// What a level of the routes (typed_per_filter_config) says of a filter of the
+// connection manager.
+struct FilterOverride {
+  std::string filter;  // its name in the chain
+  bool disabled = false;
+  std::shared_ptr<const Fault> fault;  // null: it says nothing of faults
+};
+
 struct MirrorPolicy {
   std::string cluster;
   std::string cluster_header;
@@ -188,6 +198,7 @@ struct WeightedCluster {
   uint32_t weight = 0;
   HeaderMutations headers;
   std::string host_rewrite_literal;
+  std::vector<FilterOverride> filters;
 };
 
 struct WeightedClusters {
@@ -266,6 +277,7 @@ struct Route {
   HeaderMutations headers;
   std::shared_ptr<const Metadata> metadata;
   std::optional<uint32_t> per_request_buffer_limit_bytes;
+  std::vector<FilterOverride> filters;
 };
 
 struct VirtualHost {
@@ -282,6 +294,7 @@ struct VirtualHost {
   bool include_attempt_count_in_response = false;
   bool include_is_timeout_retry_header = false;
   std::optional<uint32_t> per_request_buffer_limit_bytes;
+  std::vector<FilterOverride> filters;
 };
 
 struct RouteConfig {
@@ -291,6 +304,7 @@ struct RouteConfig {
   bool most_specific_header_mutations_wins = false;
   bool ignore_port_in_host_matching = false;
   std::vector<MirrorPolicy> request_mirror_policies;
+  std::vector<FilterOverride> filters;
 };
 
 }  // namespace meshlib::model

@@ -12,6 +12,7 @@
 #include "meshlib/xds/envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
 #include "meshlib/xds/envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "xds/convert_config_source.h"
+#include "xds/convert_fault.h"
 #include "xds/convert_filters.h"
 #include "xds/convert_route.h"
 #include "xds/convert_values.h"
@@ -34,7 +35,17 @@ bool IsOldRouter(const hcm::HttpFilter& in) {
           in.name() == "envoy.router");
 }
 
-FilterKind ConvertFilter(const hcm::HttpFilter& in, FieldErrors& errors) {
+void AddFault(const hcm::HttpFilter& in, FieldErrors& errors,
+              DeferredChecks* deferred, model::HttpConnectionManager& out) {
+  ScopedField scope(errors, "typed_config");
+  auto fault = ConvertFault(in.typed_config(), errors, deferred);
+  out.faults.push_back({in.name(), in.disabled(), std::move(fault)});
+}
+
+// `out` is null for chains that requests do not pass.
+FilterKind ConvertFilter(const hcm::HttpFilter& in, FieldErrors& errors,
+                         DeferredChecks* deferred,
+                         model::HttpConnectionManager* out) {
   if (IsOldRouter(in)) {
     errors.Outdated(
         "old form; today the router needs a typed_config with @type "
@@ -47,6 +58,10 @@ FilterKind ConvertFilter(const hcm::HttpFilter& in, FieldErrors& errors) {
   if (IsUnknownExtension(any)) {
     errors.UnsupportedAt("typed_config", UnknownExtension(any));
     return FilterKind::kUnknown;
+  }
+  if (HoldsFault(any) && out != nullptr) {
+    AddFault(in, errors, deferred, *out);
+    return FilterKind::kOther;
   }
   const std::string name = Quoted(AnyTypeName(any));
   if (HoldsA<RBAC>(any) || HoldsA<JwtAuthentication>(any)) {
@@ -66,11 +81,12 @@ FilterKind ConvertFilter(const hcm::HttpFilter& in, FieldErrors& errors) {
 // is allowed, as in Envoy.
 template <typename Filters>
 void ConvertFilters(const Filters& in, std::string_view field,
-                    FieldErrors& errors, std::vector<std::string>* names) {
+                    FieldErrors& errors, DeferredChecks* deferred,
+                    model::HttpConnectionManager* out) {
   for (int i = 0; i < in.size(); ++i) {
     ScopedField scope(errors, field, i);
-    if (names != nullptr) names->push_back(in[i].name());
-    const FilterKind kind = ConvertFilter(in[i], errors);
+    if (out != nullptr) out->http_filters.push_back(in[i].name());
+    const FilterKind kind = ConvertFilter(in[i], errors, deferred, out);
     const bool last = i + 1 == in.size();
     CheckFilterPlace(kind, in[i].name(), last,
                      "; the chain must end in the router filter", errors);
@@ -151,7 +167,7 @@ void CheckUpgrades(const hcm::HttpConnectionManager& in, FieldErrors& errors) {
           "upgrade_type",
           absl::StrCat("duplicate upgrade ", Quoted(upgrade.upgrade_type())));
     }
-    ConvertFilters(upgrade.filters(), "filters", errors, nullptr);
+    ConvertFilters(upgrade.filters(), "filters", errors, nullptr, nullptr);
   }
 }
 
@@ -190,7 +206,7 @@ model::HttpConnectionManager ConvertHttpConnectionManager(
   model::HttpConnectionManager out;
   out.stat_prefix = in.stat_prefix();
   ConvertRoutes(in, errors, deferred, out);
-  ConvertFilters(in.http_filters(), "http_filters", errors, &out.http_filters);
+  ConvertFilters(in.http_filters(), "http_filters", errors, deferred, &out);
   ConvertTimes(in, errors, out);
   CheckUpgrades(in, errors);
   out.normalization = ConvertNormalization(in);

@@ -11,6 +11,7 @@
 #include "meshlib/xds/envoy/extensions/path/match/uri_template/v3/uri_template_match.pb.h"
 #include "meshlib/xds/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite.pb.h"
 #include "routing/uri_template.h"
+#include "xds/convert_fault.h"
 #include "xds/convert_headers.h"
 #include "xds/convert_matchers.h"
 #include "xds/convert_retry.h"
@@ -161,15 +162,6 @@ model::RouteMatch ConvertMatch(const route::RouteMatch& in,
   return out;
 }
 
-template <typename FilterConfigs>
-void NoteFilterConfigs(const FilterConfigs& in, FieldErrors& errors) {
-  for (const auto& [name, config] : in) {
-    ScopedField scope(errors, "typed_per_filter_config", name);
-    errors.Unsupported(absl::StrCat("configuration of the filter ",
-                                    Quoted(name), " is not supported yet"));
-  }
-}
-
 // request_body_buffer_limit is the newer form of the first.
 template <typename Message>
 std::optional<uint32_t> BufferLimit(const Message& in) {
@@ -219,7 +211,8 @@ model::Route ConvertRoute(const route::Route& in, const RouteContext& context) {
   out.headers = ConvertHeaderMutations(in, errors);
   if (in.has_metadata()) out.metadata = ConvertMetadata(in.metadata());
   out.per_request_buffer_limit_bytes = BufferLimit(in);
-  NoteFilterConfigs(in.typed_per_filter_config(), errors);
+  out.filters = ConvertFilterOverrides(in.typed_per_filter_config(), errors,
+                                       context.deferred);
   return out;
 }
 
@@ -242,7 +235,8 @@ void ConvertVirtualHostPolicies(const route::VirtualHost& in,
     errors.UnsupportedAt("rate_limits", "rate limits are not supported yet");
   }
   if (in.has_cors()) errors.UnsupportedAt("cors", "is not supported yet");
-  NoteFilterConfigs(in.typed_per_filter_config(), errors);
+  out.filters = ConvertFilterOverrides(in.typed_per_filter_config(), errors,
+                                       context.deferred);
 }
 
 model::VirtualHost ConvertVirtualHost(const route::VirtualHost& in,
@@ -346,7 +340,8 @@ std::shared_ptr<const model::RouteConfig> ConvertRouteConfig(
   out->ignore_port_in_host_matching = in.ignore_port_in_host_matching();
   out->request_mirror_policies =
       ConvertMirrorPolicies(in.request_mirror_policies(), context);
-  NoteFilterConfigs(in.typed_per_filter_config(), errors);
+  out->filters =
+      ConvertFilterOverrides(in.typed_per_filter_config(), errors, deferred);
   CheckPlugins(in, errors);
   if (in.ignore_path_parameters_in_path_matching()) {
     errors.ErrorAt("ignore_path_parameters_in_path_matching",

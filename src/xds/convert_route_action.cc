@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
+#include "xds/convert_fault.h"
 #include "xds/convert_headers.h"
 #include "xds/convert_retry.h"
 #include "xds/convert_values.h"
@@ -30,10 +31,8 @@ model::WeightedCluster ConvertClusterWeight(
     errors.Error("needs exactly one of name and cluster_header");
   }
   if (!in.has_weight()) errors.ErrorAt("weight", "is required");
-  if (in.typed_per_filter_config_size() > 0) {
-    errors.UnsupportedAt("typed_per_filter_config",
-                         "filters of weighted clusters are not supported yet");
-  }
+  out.filters = ConvertFilterOverrides(in.typed_per_filter_config(), errors,
+                                       context.deferred);
   out.headers = ConvertHeaderMutations(in, errors);
   out.host_rewrite_literal = in.host_rewrite_literal();
   context.NeedCluster("name", in.name());
