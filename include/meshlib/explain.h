@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "meshlib/export.h"
 
 namespace meshlib {
@@ -80,6 +81,15 @@ struct MESHLIB_EXPORT Explanation {
     std::string location;  // of a redirect
     std::string body;      // of a direct_response
   };
+  // What a fault filter of the connection manager does to such requests.
+  struct Fault {
+    std::string filter;
+    absl::Duration delay = absl::ZeroDuration();
+    double delay_probability = 0;  // 0 to 1
+    uint32_t http_status = 0;
+    std::optional<uint32_t> grpc_status;
+    double abort_probability = 0;  // 0 to 1; of those that it delays, too
+  };
 
   std::string listener;  // empty: the target names a cluster outright
   std::string route_config;
@@ -90,6 +100,7 @@ struct MESHLIB_EXPORT Explanation {
   std::vector<Rejected> rejected;
   std::optional<Response> response;  // unset: the request is forwarded
   std::optional<Rewrite> rewrite;    // unset: it stays as it is
+  std::vector<Fault> faults;         // only those that do something
   std::vector<Priority> priorities;
   std::vector<Locality> localities;
   // Without those that random_subsetting leaves out.

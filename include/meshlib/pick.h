@@ -37,6 +37,11 @@ enum class PickFailure : uint8_t {
   kTlsRequired,
   // Clusters of its type (ORIGINAL_DST, aggregate) have no hosts yet.
   kUnsupportedCluster,
+  // A fault filter delays the request: wait PickResult::fault.delay, then
+  // Pick(request, std::move(token)).
+  kDelayed,
+  // A fault filter answers in the host's place: see PickResult::fault.
+  kFaultAbort,
 };
 
 // A constant text such as "no healthy host"; lives as long as the process.
@@ -59,7 +64,7 @@ class MESHLIB_EXPORT PickToken {
 
  private:
   friend class Target;
-  static constexpr size_t kSize = 192;
+  static constexpr size_t kSize = 200;
 
   cluster::Call& call();
   const cluster::Call& call() const;
@@ -86,6 +91,15 @@ class MESHLIB_EXPORT EndpointMetadata {
   const void* metadata_ = nullptr;
 };
 
+// What a fault filter (envoy.filters.http.fault) does to a request.
+struct InjectedFault {
+  absl::Duration delay = absl::ZeroDuration();  // kDelayed
+  int http_status = 0;                          // kFaultAbort
+  // kFaultAbort: that the filter names, or, for a request with a gRPC
+  // content-type, that http_status stands for; -1: none.
+  int grpc_status = -1;
+};
+
 // What a pick gives. The views are valid while the token is open.
 struct PickResult {
   PickFailure failure = PickFailure::kNone;
@@ -100,6 +114,7 @@ struct PickResult {
   // For this attempt.
   absl::Duration per_try_timeout = absl::InfiniteDuration();
   uint32_t attempt = 1;  // 1 for the first
+  InjectedFault fault;
   PickToken token;
 
   bool ok() const { return failure == PickFailure::kNone; }

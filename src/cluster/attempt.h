@@ -8,6 +8,7 @@
 #include "meshlib/pick.h"
 #include "meshlib/request.h"
 #include "model/host.h"
+#include "resilience/fault.h"
 #include "routing/compiled_route.h"
 
 namespace meshlib::cluster {
@@ -36,6 +37,12 @@ class Attempt {
  public:
   virtual void Start(const AttemptPlan& plan) = 0;
   virtual void Fail(PickFailure reason) = 0;
+  // Before Fail(kDelayed): an injected fault. Next() is to be called again
+  // when the request has waited so long.
+  virtual void Delayed(absl::Duration delay) {}
+  // Before Fail(kFaultAbort): what answers. The views are valid meanwhile.
+  virtual void Aborted(const resilience::FaultAnswer& answer,
+                       const Request& request) {}
   // Before Fail(kNotForwarded), where a route was found: what answers.
   virtual void NotForwarded(const routing::CompiledRoute& route,
                             const Request& request) {}

@@ -134,9 +134,16 @@ PickFailure Call::Route(const Scope& scope, const TargetBinding& binding,
   }
   const uint64_t random = scope.request.random.has_value()
                               ? *scope.request.random
+                          : faults_ != nullptr
+                              ? FaultRandom()
                               : scope.slot.random.Next();
   const routing::RouteTable::Match match =
       binding.routes->table().Find(scope.request, random);
+  if (binding.faults != nullptr) {
+    const PickFailure injected =
+        Inject(scope, binding, match, random, attempt);
+    if (injected != PickFailure::kNone) return injected;
+  }
   if (match.route == nullptr) {
     return match.wants_tls ? PickFailure::kTlsRequired : PickFailure::kNoRoute;
   }
@@ -507,6 +514,7 @@ void Call::GiveBack() {
     routes_ = nullptr;
     route_ = nullptr;
   }
+  if (faults_ != nullptr) EndFaults();
   engine_ = nullptr;
   attempts_ = 0;
 }

@@ -19,14 +19,15 @@
 #include "meshlib/outcome.h"
 #include "meshlib/pick.h"
 #include "meshlib/request.h"
+#include "resilience/fault.h"
 #include "resilience/retry.h"
 
 namespace meshlib::cluster {
 
 // One request's way through the mesh, whatever its protocol: route, admit,
-// pick, attempt, report, retry. A small value without heap memory: it lives in
-// a PickToken or in a client's stream, and may be moved byte by byte. One
-// thread at a time.
+// pick, attempt, report, retry. A small value without heap memory (but where a
+// fault is injected): it lives in a PickToken or in a client's stream, and may
+// be moved byte by byte. One thread at a time.
 //
 //   call.Next(engine, target, request, host, attempt);  // Start() or Fail()
 //   decision = call.End(outcome);                       // retry: Next() again
@@ -106,6 +107,15 @@ class Call {
            const Snapshot& snapshot, const Request& request, Attempt& attempt);
   PickFailure Route(const Scope& scope, const TargetBinding& binding,
                     const ClusterVersion*& cluster, Attempt& attempt);
+  PickFailure Inject(const Scope& scope, const TargetBinding& binding,
+                     const routing::RouteTable::Match& match, uint64_t random,
+                     Attempt& attempt);
+  struct Faults;
+  static PickFailure Apply(const Scope& scope,
+                           const resilience::CompiledFault& fault,
+                           Faults& state, Attempt& attempt);
+  uint64_t FaultRandom() const;
+  void EndFaults();
   PickFailure Start(const Scope& scope, const ClusterVersion& cluster,
                     AttemptPlan& plan);
   static bool Dropped(const ClusterVersion& cluster, base::Random& random);
@@ -160,6 +170,8 @@ class Call {
   std::array<const model::Host*, kTried> tried_;  // the last ones, pinned
   resilience::RetryState retry_;
   absl::Time deadline_ = absl::InfiniteFuture();  // of a request with retries
+  // What fault filters have done to the request; null: nothing.
+  Faults* faults_ = nullptr;
 };
 
 }  // namespace meshlib::cluster

@@ -170,9 +170,34 @@ void Engine::BindTarget(Target& target) {
           std::make_shared<const model::RequestNormalization>(
               resolution->normalization);
     }
+    target.binding.faults = ChainOf(*resolution->http, **routes);
   } else {
     target.status = routes.status();
   }
+}
+
+std::shared_ptr<const resilience::FaultChain> Engine::ChainOf(
+    const model::HttpConnectionManager& http, const RouteBinding& routes) {
+  if (http.faults.empty()) return nullptr;
+  auto& stats = fault_stats_[http.stat_prefix];
+  if (stats == nullptr) stats = std::make_unique<resilience::FaultStats>();
+  auto chain = std::make_shared<resilience::FaultChain>();
+  chain->stats = stats.get();
+  for (const model::FaultFilter& filter : http.faults) {
+    chain->filters.push_back(
+        {filter.name, filter.disabled,
+         std::make_shared<const resilience::CompiledFault>(filter.fault,
+                                                           runtime_)});
+  }
+  // Istio has the filter in each chain, mostly for nothing.
+  if (!chain->active() && !routes.overrides_filters()) return nullptr;
+  return chain;
+}
+
+const resilience::FaultStats* Engine::FaultStatsOf(
+    std::string_view stat_prefix) const {
+  const auto found = fault_stats_.find(base::ToAbsl(stat_prefix));
+  return found == fault_stats_.end() ? nullptr : found->second.get();
 }
 
 absl::StatusOr<uint32_t> Engine::Bind(std::string_view authority) {
@@ -204,7 +229,7 @@ absl::Status Engine::TargetStatus(uint32_t target) const {
 absl::Status Engine::Apply(std::shared_ptr<const model::Config> config) {
   // Bindings point into the configuration: the old one stays alive in them.
   config_ = std::move(config);
-  runtime_ = model::Runtime(config_->runtime);
+  runtime_ = std::make_shared<const model::Runtime>(config_->runtime);
   context_.own_locality =
       config_->node.locality.empty()
           ? nullptr

@@ -27,6 +27,7 @@
 #include "meshlib/mesh.h"
 #include "model/config.h"
 #include "model/runtime.h"
+#include "resilience/fault.h"
 
 namespace meshlib::cluster {
 
@@ -90,6 +91,11 @@ class Engine {
   // is no such cluster.
   std::shared_ptr<const ClusterVersion> Find(std::string_view cluster);
 
+  // What was injected by the connection managers of that stat_prefix; null:
+  // none has a fault filter.
+  const resilience::FaultStats* FaultStatsOf(std::string_view stat_prefix)
+      const;
+
   // The control side's view of hosts, for Explain. Null: not built.
   const RuntimeCluster* Runtime(ClusterId id) const;
 
@@ -114,6 +120,8 @@ class Engine {
   void Activate(ClusterId id);
   void ActivateFor(const RouteBinding& binding);
   void BindTarget(Target& target);
+  std::shared_ptr<const resilience::FaultChain> ChainOf(
+      const model::HttpConnectionManager& http, const RouteBinding& routes);
   absl::StatusOr<RouteBinding*> BindRoutes(
       const std::string& listener,
       std::shared_ptr<const model::RouteConfig> routes);
@@ -147,7 +155,11 @@ class Engine {
   // Control side only from here on.
   ClusterContext context_;
   std::shared_ptr<const model::Config> config_;
-  model::Runtime runtime_;
+  std::shared_ptr<const model::Runtime> runtime_ =
+      std::make_shared<const model::Runtime>();
+  // By stat_prefix. None is ever removed: requests under way point there.
+  absl::flat_hash_map<std::string, std::unique_ptr<resilience::FaultStats>>
+      fault_stats_;
   std::shared_ptr<const Snapshot::Names> names_;
   std::vector<std::unique_ptr<Slot>> clusters_;  // by ClusterId
   absl::flat_hash_map<std::string, ClusterId> ids_;

@@ -55,11 +55,44 @@ std::optional<Explanation::Response> AnswerTo(
   return std::nullopt;
 }
 
+// Whether every such request is aborted.
+bool ExplainFaults(const TargetBinding& binding,
+                   const routing::RouteTable::Match& match,
+                   const Request& request, uint64_t random, Explanation& out) {
+  if (binding.faults == nullptr) return false;
+  const FaultScope at =
+      FaultScope::Of(request, *binding.routes, match, random);
+  for (size_t i = 0; i < binding.faults->filters.size(); ++i) {
+    const resilience::CompiledFault* fault =
+        binding.faults->At(i, at.overrides);
+    if (fault == nullptr || fault->max_active() == 0 ||
+        !fault->Matches(request, at.cluster)) {
+      continue;
+    }
+    const resilience::CompiledFault::Chances chances =
+        fault->ChancesOf(request);
+    if (chances.delay_part <= 0 && chances.abort_part <= 0) continue;
+    out.faults.push_back({binding.faults->filters[i].name, chances.delay,
+                          chances.delay_part,
+                          static_cast<uint32_t>(chances.abort.http_status),
+                          chances.abort.GrpcStatusFor(request),
+                          chances.abort_part});
+    if (chances.abort_part < 1) continue;
+    out.failure = Text(PickFailure::kFaultAbort);
+    out.response = Explanation::Response{
+        static_cast<uint32_t>(chances.abort.http_status), "",
+        std::string(chances.abort.body)};
+    return true;
+  }
+  return false;
+}
+
 // The route's part. Gives the cluster, or kNoCluster with `failure` set.
-ClusterId ExplainRoute(const Snapshot& snapshot, const RouteBinding& routes,
+ClusterId ExplainRoute(const Snapshot& snapshot, const TargetBinding& binding,
                        const Request& request, uint64_t random,
                        const BoundRoute** bound, Explanation& out,
                        routing::ClusterChoice& choice) {
+  const RouteBinding& routes = *binding.routes;
   out.listener = routes.listener();
   out.route_config = routes.table().config().name;
   std::vector<routing::RouteTable::Rejected> rejected;
@@ -72,13 +105,14 @@ ClusterId ExplainRoute(const Snapshot& snapshot, const RouteBinding& routes,
   if (match.virtual_host != nullptr) {
     out.virtual_host = match.virtual_host->config().name;
   }
+  if (match.route != nullptr) out.route = match.route->label();
+  if (ExplainFaults(binding, match, request, random, out)) return kNoCluster;
   out.response = AnswerTo(match, request);
   if (match.route == nullptr) {
     out.failure = Text(match.wants_tls ? PickFailure::kTlsRequired
                                        : PickFailure::kNoRoute);
     return kNoCluster;
   }
-  out.route = match.route->label();
   if (match.route->action() == nullptr) {
     out.failure = Text(PickFailure::kNotForwarded);
     return kNoCluster;
@@ -273,7 +307,7 @@ Explanation ExplainRequest(Engine& engine, uint32_t target,
   if (binding.routes != nullptr) {
     const uint64_t drawn =
         request.random.has_value() ? *request.random : random.Next();
-    id = ExplainRoute(snapshot, *binding.routes, request, drawn, &bound, out,
+    id = ExplainRoute(snapshot, binding, request, drawn, &bound, out,
                       to);
     if (id == kNoCluster) return out;
   }

@@ -1,11 +1,13 @@
 #ifndef MESHLIB_CLUSTER_ROUTE_BINDING_H_
 #define MESHLIB_CLUSTER_ROUTE_BINDING_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -13,6 +15,7 @@
 #include "base/stripe.h"
 #include "model/route.h"
 #include "model/runtime.h"
+#include "resilience/fault.h"
 #include "resilience/retry.h"
 #include "resilience/retry_hosts.h"
 #include "routing/route_table.h"
@@ -36,6 +39,16 @@ struct BoundRoute {
   bool implied_retry = false;
   std::optional<resilience::HostPredicate> hosts;
   uint32_t previous_priorities_update_frequency = 0;
+  // What the route and the levels above it say of the connection manager's
+  // filters: by ClusterChoice::weighted_index, or one. Empty: nothing.
+  std::vector<std::vector<resilience::FaultOverride>> filters;
+
+  // Null: nothing.
+  const std::vector<resilience::FaultOverride>* FiltersFor(
+      int weighted_index) const {
+    const auto index = static_cast<size_t>(std::max(weighted_index, 0));
+    return index < filters.size() ? &filters[index] : nullptr;
+  }
 };
 
 // A route table as targets use it. Immutable, but for the count of its users.
@@ -46,7 +59,8 @@ class RouteBinding {
   // Compiles `routes`. `id_of` gives the id of a cluster's name.
   static absl::StatusOr<std::unique_ptr<RouteBinding>> Make(
       std::string listener, std::shared_ptr<const model::RouteConfig> routes,
-      const model::Runtime& runtime, uint32_t stripes, IdOf id_of);
+      const std::shared_ptr<const model::Runtime>& runtime, uint32_t stripes,
+      IdOf id_of);
 
   const std::string& listener() const { return listener_; }
   const routing::RouteTable& table() const { return *table_; }
@@ -56,6 +70,8 @@ class RouteBinding {
   }
   // By CompiledRoute::ordinal().
   const std::vector<BoundRoute>& routes() const { return routes_; }
+  // Whether some route says something of the connection manager's filters.
+  bool overrides_filters() const { return overrides_filters_; }
   // Whether a header may name any cluster.
   bool any_cluster() const { return any_cluster_; }
 
@@ -78,13 +94,25 @@ class RouteBinding {
                std::shared_ptr<const routing::RouteTable> table,
                uint32_t stripes);
   void Bind(const routing::CompiledRoute& route, BoundRoute& bound, IdOf id_of);
+  class FilterCompiler;
 
   const std::string listener_;
   const std::shared_ptr<const routing::RouteTable> table_;
   std::vector<BoundRoute> routes_;
   bool any_cluster_ = false;
+  bool overrides_filters_ = false;
   const uint32_t stripes_;
   const std::unique_ptr<Users[]> users_;
+};
+
+// What fault filters look at beside the request itself. Views.
+struct FaultScope {
+  std::string_view cluster;  // where the request is routed; empty: nowhere
+  const std::vector<resilience::FaultOverride>* overrides = nullptr;
+
+  static FaultScope Of(const Request& request, const RouteBinding& routes,
+                       const routing::RouteTable::Match& match,
+                       uint64_t random);
 };
 
 }  // namespace meshlib::cluster

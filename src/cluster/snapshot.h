@@ -11,6 +11,7 @@
 #include "cluster/cluster_version.h"
 #include "cluster/route_binding.h"
 #include "model/listener.h"
+#include "resilience/fault.h"
 
 namespace meshlib::cluster {
 
@@ -22,6 +23,8 @@ struct TargetBinding {
   const ClusterVersion* version = nullptr;
   // Before the routes look at a request; null: nothing to do.
   std::shared_ptr<const model::RequestNormalization> normalization;
+  // What may be injected into requests; null: nothing.
+  std::shared_ptr<const resilience::FaultChain> faults;
 };
 
 // The whole that a request reads. Immutable; published by Engine.

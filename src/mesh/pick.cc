@@ -70,6 +70,10 @@ std::string_view PickFailureName(PickFailure failure) {
     case PickFailure::kUnsupportedCluster:
       return "clusters of this type have no hosts yet (ORIGINAL_DST, "
              "aggregate)";
+    case PickFailure::kDelayed:
+      return "delayed by fault injection";
+    case PickFailure::kFaultAbort:
+      return "aborted by fault injection";
   }
   return "unknown";
 }

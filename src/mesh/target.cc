@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include "cluster/call.h"
@@ -22,6 +23,7 @@ bool MayPass(PickFailure failure) {
     case PickFailure::kNoHealthyHost:
     case PickFailure::kPanic:
     case PickFailure::kOverflow:
+    case PickFailure::kDelayed:
       return true;
     default:
       return false;
@@ -48,6 +50,15 @@ class Target::PickAttempt final : public cluster::Attempt {
     result_.attempt = plan.number;
   }
   void Fail(PickFailure reason) override { result_.failure = reason; }
+  void Delayed(absl::Duration delay) override { result_.fault.delay = delay; }
+  void Aborted(const resilience::FaultAnswer& answer,
+               const Request& request) override {
+    result_.fault.http_status = answer.http_status;
+    const auto grpc_status = answer.GrpcStatusFor(request);
+    if (grpc_status.has_value()) {
+      result_.fault.grpc_status = static_cast<int>(*grpc_status);
+    }
+  }
 
  private:
   PickResult& result_;
@@ -91,13 +102,21 @@ PickResult Target::WaitForPick(const Request& request,
                                absl::Time deadline) const {
   cluster::Engine& engine = state_->core->engine();
   uint64_t seen = 0;
+  PickResult result = Pick(request);
   while (true) {
-    PickResult result = Pick(request);
     if (result.ok() || !MayPass(result.failure)) return result;
     const absl::Duration left = deadline - engine.clock().Now();
     if (left <= absl::ZeroDuration()) return result;
+    if (result.failure == PickFailure::kDelayed) {
+      const absl::Duration delay = std::min(left, result.fault.delay);
+      std::this_thread::sleep_for(absl::ToChronoNanoseconds(delay));
+      if (delay < result.fault.delay) return result;
+      result = Pick(request, std::move(result.token));
+      continue;
+    }
     // Bounded: room in a breaker, say, comes without a publication.
     seen = engine.WaitForPublish(seen, std::min(left, kLongestWait));
+    result = Pick(request, std::move(result.token));
   }
 }
 

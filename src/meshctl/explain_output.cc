@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "base/strings.h"
 #include "meshctl/json.h"
 #include "meshctl/text_table.h"
@@ -73,6 +74,27 @@ void WriteChanges(const Explanation& found, Json& json) {
   } else {
     json.Null();
   }
+}
+
+void WriteFaults(const Explanation& found, Json& json) {
+  if (found.faults.empty()) return;
+  json.Key("faults").Begin('[');
+  for (const Explanation::Fault& fault : found.faults) {
+    json.Begin('{').Field("filter", fault.filter);
+    if (fault.delay_probability > 0) {
+      json.Field("delay", absl::FormatDuration(fault.delay));
+      json.Key("delay_probability").Number(fault.delay_probability);
+    }
+    if (fault.abort_probability > 0) {
+      json.Field("http_status", uint64_t{fault.http_status});
+      if (fault.grpc_status.has_value()) {
+        json.Field("grpc_status", uint64_t{*fault.grpc_status});
+      }
+      json.Key("abort_probability").Number(fault.abort_probability);
+    }
+    json.End('}');
+  }
+  json.End(']');
 }
 
 void WriteLoads(const Explanation& found, Json& json) {
@@ -152,6 +174,26 @@ std::string RewriteText(const RequestOptions& options,
   return absl::StrCat("\n", table.ToString());
 }
 
+std::string FaultText(const Explanation::Fault& fault) {
+  std::string text;
+  if (fault.delay_probability > 0) {
+    text = absl::StrFormat("%.6g%% delayed by %s, ",
+                           100 * fault.delay_probability,
+                           absl::FormatDuration(fault.delay));
+  }
+  if (fault.abort_probability > 0) {
+    absl::StrAppend(
+        &text, absl::StrFormat("%.6g%% aborted with ",
+                               100 * fault.abort_probability),
+        fault.http_status,
+        fault.grpc_status.has_value()
+            ? absl::StrCat(", grpc-status ", *fault.grpc_status)
+            : "",
+        ", ");
+  }
+  return absl::StrCat(text, "by ", fault.filter);
+}
+
 // The answer in short: where the request goes and by which way.
 std::string SummaryText(const RequestOptions& options,
                         const Explanation& found) {
@@ -170,6 +212,9 @@ std::string SummaryText(const RequestOptions& options,
   add("Policy", found.policy);
   if (found.response.has_value()) {
     add("Response", ResponseText(*found.response));
+  }
+  for (const Explanation::Fault& fault : found.faults) {
+    add("Fault", FaultText(fault));
   }
   if (found.drop_probability > 0) {
     fields.emplace_back("Dropped",
@@ -245,6 +290,7 @@ std::string ExplainJson(const Explanation& found) {
   json.Begin('{');
   WriteRoute(found, json);
   WriteChanges(found, json);
+  WriteFaults(found, json);
   WriteLoads(found, json);
   WriteHosts(found, json);
   json.Key("drop_probability").Number(found.drop_probability);

@@ -95,6 +95,7 @@ std::string SimulateJson(const SimulateOptions& options,
   json.End(']')
       .Field("failures", simulation.failures())
       .Field("retries", simulation.retries());
+  if (simulation.delays() > 0) json.Field("delays", simulation.delays());
   json.Key("failure_reasons").Begin('[');
   for (const Simulation::Reason& reason : simulation.FailureReasons()) {
     json.Begin('{').Field("reason", reason.text);
@@ -160,6 +161,9 @@ std::string SimulateText(const SimulateOptions& options,
                     Share(simulation.failures(), options.requests), ")")},
       {"Retries", absl::StrCat(simulation.retries())},
   });
+  if (simulation.delays() > 0) {
+    absl::StrAppend(&out, "Delayed by faults: ", simulation.delays(), "\n");
+  }
   for (const Simulation::Reason& reason : simulation.FailureReasons()) {
     absl::StrAppend(&out, "  failed ", reason.requests, ": ", reason.text,
                     "\n");

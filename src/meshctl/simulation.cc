@@ -123,6 +123,11 @@ void Simulation::RunWaiting() {
 }
 
 void Simulation::HandlePick(uint64_t number, PickResult& pick) {
+  if (pick.failure == PickFailure::kDelayed) {
+    ++delays_;
+    PickLater(number, pick.fault.delay, std::move(pick.token));
+    return;
+  }
   if (!pick.ok()) {
     ++failures_;
     ++by_pick_failure_[static_cast<size_t>(pick.failure)];
@@ -142,14 +147,15 @@ void Simulation::HandlePick(uint64_t number, PickResult& pick) {
       pick.token, Outcome::Failure(Outcome::Kind::kConnectFailure));
   control_due_ = open_->mesh->RunPending();
   if (decision.retry) {
-    Retry(number, decision.after, std::move(pick.token));
+    PickLater(number, decision.after, std::move(pick.token));
     return;
   }
   ++failures_;
   ++by_decision_[static_cast<size_t>(decision.reason)];
 }
 
-void Simulation::Retry(uint64_t number, absl::Duration after, PickToken token) {
+void Simulation::PickLater(uint64_t number, absl::Duration after,
+                           PickToken token) {
   waiting_.push_back(Waiting{now_ + after, number, std::move(token)});
   std::push_heap(waiting_.begin(), waiting_.end());
 }

@@ -67,6 +67,8 @@ class Simulation {
   const std::vector<uint32_t>& picks() const { return picks_; }
   uint64_t failures() const { return failures_; }
   uint64_t retries() const { return retries_; }
+  // How often fault filters delayed a request.
+  uint64_t delays() const { return delays_; }
   // Why requests failed, the most frequent first.
   std::vector<Reason> FailureReasons() const;
 
@@ -89,7 +91,7 @@ class Simulation {
   void MoveTo(absl::Time now);
   void RunWaiting();
   void HandlePick(uint64_t number, PickResult& pick);
-  void Retry(uint64_t number, absl::Duration after, PickToken token);
+  void PickLater(uint64_t number, absl::Duration after, PickToken token);
 
   const OpenMesh* const open_;
   const Target* const target_;
@@ -109,6 +111,7 @@ class Simulation {
   std::vector<uint32_t> picks_;
   uint64_t failures_ = 0;
   uint64_t retries_ = 0;
+  uint64_t delays_ = 0;
   std::array<uint64_t, 16> by_pick_failure_ = {};
   std::array<uint64_t, 16> by_decision_ = {};
 };
