@@ -90,6 +90,12 @@ struct ResponseHead {
   uint32_t attempts = 0;  // how many hosts were asked; 0: the mesh answered
   std::string host;       // the address of the last one
   std::string cluster;
+  // What fault filters did, in Envoy's letters: "DI" (delayed), "FI" (aborted),
+  // "DI,FI"; empty: nothing. A constant.
+  std::string_view flags;
+  // Why the mesh answered in the host's place, in Envoy's words:
+  // "fault_filter_abort"; empty: it did not, or the route says it. A constant.
+  std::string_view details;
 
   bool ok() const { return status >= 200 && status < 300; }
 };

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
+#include "client/grpc_wire.h"
 #include "mesh/target_state.h"
 #include "model/headers.h"
 
@@ -47,6 +48,27 @@ Outcome::Kind KindOf(ExchangeFailure failure) {
     default:
       return Outcome::Kind::kReset;
   }
+}
+
+// As Envoy answers by itself.
+http::Response FaultResponse(const resilience::FaultAnswer& answer,
+                             const Request& request, bool delayed) {
+  http::Response response;
+  response.flags = delayed ? "DI,FI" : "FI";
+  response.details = "fault_filter_abort";
+  if (model::IsGrpc(request)) {
+    response.status = 200;
+    response.headers.Add("content-type", kGrpcType);
+    response.headers.Add("grpc-status",
+                         absl::StrCat(*answer.GrpcStatusFor(request)));
+    response.headers.Add("grpc-message", PercentEncode(answer.body));
+    return response;
+  }
+  response.status = answer.http_status;
+  response.headers.Add("content-length", absl::StrCat(answer.body.size()));
+  response.headers.Add("content-type", "text/plain");
+  if (request.method != "HEAD") response.body = std::string(answer.body);
+  return response;
 }
 
 absl::StatusCode CodeOf(ExchangeFailure failure) {
@@ -178,6 +200,7 @@ void CallRunner::Step() {
         break;
       case Phase::kBackoff:
         if (Now() < retry_at_) return;
+        if (retry_at_ >= deadline_) return FinishFailed(Outcome::Kind::kTimeout);
         phase_ = Phase::kPick;
         break;
       case Phase::kDone:
@@ -206,6 +229,7 @@ void CallRunner::Start(const cluster::AttemptPlan& plan) {
   pool_ = &environment_->transport->PoolOf(*plan.host, upstream);
   attempt_started_ = Now();
   if (plan.number == 1) {
+    if (delayed_) request_ended_ = std::max(request_ended_, attempt_started_);
     timeout_ = plan.timeout;
     idle_timeout_ = plan.idle_timeout;
     deadline_ = std::min({deadline_, started_ + plan.max_stream_duration,
@@ -260,8 +284,22 @@ void CallRunner::SendShadows() {
   }
 }
 
+// The timeouts of the route begin when the request has waited.
+void CallRunner::Delayed(absl::Duration delay) {
+  delayed_ = true;
+  retry_at_ = std::min(Now() + delay, deadline_);
+  phase_ = Phase::kBackoff;
+}
+
+void CallRunner::Aborted(const resilience::FaultAnswer& answer,
+                         const Request& request) {
+  answered_ = true;
+  OnAnswered(FaultResponse(answer, request, delayed_));
+}
+
 void CallRunner::Fail(PickFailure reason) {
   if (answered_) return Finish();
+  if (reason == PickFailure::kDelayed) return;
   PickResult result;
   result.failure = reason;
   const absl::Status status = result.status();
@@ -448,6 +486,7 @@ void CallRunner::FillHead(http::ResponseHead& head) {
   head.attempts = call_.attempts();
   head.host = std::string(host_->address_view());
   head.cluster = cluster_;
+  if (delayed_) head.flags = "DI";
   if (route_ == nullptr || (!route_->rewrites_responses() &&
                             !route_->include_attempt_count_in_response())) {
     return Append(exchange_->headers(), head.headers);

@@ -113,6 +113,9 @@ class CallRunner : public event::WheelTimer,
   void Fail(PickFailure reason) override;
   void NotForwarded(const routing::CompiledRoute& route,
                     const Request& request) override;
+  void Delayed(absl::Duration delay) override;
+  void Aborted(const resilience::FaultAnswer& answer,
+               const Request& request) override;
 
   void OnTimer() override { Poke(Origin::kLoop); }
   void OnExchange(net::ClientExchange& exchange) override {
@@ -177,7 +180,8 @@ class CallRunner : public event::WheelTimer,
   std::vector<Shadow> shadows_;
 
   absl::Time retry_at_;
-  bool answered_ = false;  // by NotForwarded()
+  bool answered_ = false;  // by NotForwarded() or Aborted()
+  bool delayed_ = false;   // by a fault filter
 
   bool timer_unset_ = false;
   size_t io_ = 0;

@@ -42,6 +42,8 @@ absl::StatusOr<std::string> OnlyGrpcMessage(std::string_view body,
                                             size_t max_bytes);
 
 std::string PercentDecode(std::string_view text);
+// The other way round.
+std::string PercentEncode(std::string_view text);
 
 }  // namespace meshlib::client
 

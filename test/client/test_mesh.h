@@ -21,6 +21,7 @@ struct MeshText {
   // Of the one route's action, "cluster" aside.
   std::string action = "timeout: 10s";
   std::string more_routes;  // before it, each "- {...}"
+  std::string filters;      // before the router, each "- {...}"
   std::string virtual_host;
   std::string cluster;  // more fields
   std::string thresholds =
@@ -50,6 +51,8 @@ struct MeshText {
           '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: x
           http_filters:
+          )",
+                        filters, R"(
           - name: envoy.filters.http.router
             typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
           route_config:
