@@ -15,6 +15,7 @@ import sys
 import time
 
 import envoy
+import faults
 import peers
 from harness import Harness, skip
 
@@ -35,6 +36,7 @@ def main():
         peers.run(harness, plain, secure)
         if options.envoy:
             harness.group("Envoy", envoy.run, plain, secure)
+            harness.group("fault filters", faults.run, plain)
         else:
             skip("Envoy", "there is none")
     print(f"interop: {harness.passed} passed, {len(harness.failed)} failed, "
