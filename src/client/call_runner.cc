@@ -173,7 +173,8 @@ void CallRunner::Poke(Origin origin) {
 
 absl::Time CallRunner::WaitUntil() const {
   if (phase_ == Phase::kBackoff) return retry_at_;
-  return std::min({deadline_, per_try_deadline_, idle_deadline_});
+  return std::min(
+      {deadline_, per_try_deadline_, idle_deadline_, stream_deadline_});
 }
 
 void CallRunner::SetIdleDeadline() {
@@ -228,6 +229,7 @@ void CallRunner::Start(const cluster::AttemptPlan& plan) {
   upstream_ = upstream.options(*plan.host, grpc_);
   pool_ = &environment_->transport->PoolOf(*plan.host, upstream);
   attempt_started_ = Now();
+  stream_deadline_ = attempt_started_ + upstream_->max_stream_duration;
   if (plan.number == 1) {
     if (delayed_) request_ended_ = std::max(request_ended_, attempt_started_);
     timeout_ = plan.timeout;
@@ -353,7 +355,7 @@ void CallRunner::Send() {
   options.clock = &environment_->core->engine().clock();
   FillBody(wire_, options);
   exchange_ = std::make_shared<ClientExchange>(wire_, std::move(options));
-  pool_->Start(io_, *host_, upstream_, exchange_);
+  pool_->Start(io_, *host_, upstream_, exchange_, ServerName());
 }
 
 bool CallRunner::CheckAttempt() {
@@ -382,10 +384,38 @@ bool CallRunner::CheckTimeouts() {
   if (now < next) return false;
   if (now >= deadline_ || now >= idle_deadline_) {
     FinishFailed(Outcome::Kind::kTimeout);
+  } else if (now >= stream_deadline_) {
+    EndLongStream();
   } else if (!Report(Outcome::Failure(Outcome::Kind::kPerTryTimeout))) {
     FinishFailed(Outcome::Kind::kPerTryTimeout);
   }
   return true;
+}
+
+// The cluster's max_stream_duration is over. To Envoy the attempt was reset
+// here; of a host whose response has begun that says nothing.
+void CallRunner::EndLongStream() {
+  const Outcome::Kind kind =
+      committed_ ? Outcome::Kind::kCancelled : Outcome::Kind::kReset;
+  if (!reported_ && Report(Outcome::Failure(kind))) return;
+  FinishFailed(Outcome::Kind::kTimeout);
+}
+
+// What the server is called, to its host: without port and brackets.
+std::string CallRunner::ServerName() const {
+  if (!upstream_->names_server) return {};
+  std::string_view name = wire_.authority;
+  if (!upstream_->server_name_header.empty()) {
+    const Header* const header =
+        model::FindHeader(routed_.headers, upstream_->server_name_header);
+    if (header != nullptr && !header->value.empty()) name = header->value;
+  }
+  if (name.substr(0, 1) == "[") {
+    return std::string(name.substr(1, name.find(']') - 1));
+  }
+  const size_t colon = name.find(':');
+  const bool one = colon == name.rfind(':');  // else an IPv6 address
+  return std::string(one ? name.substr(0, colon) : name);
 }
 
 std::optional<int> CallRunner::GrpcStatus(

@@ -131,6 +131,8 @@ class CallRunner : public event::WheelTimer,
   bool SendAgain();
   bool CheckAttempt();  // false: nothing to do yet
   bool CheckTimeouts();
+  void EndLongStream();
+  std::string ServerName() const;
   bool OnHeaders();
   void OnComplete();
   void OnFailure();
@@ -169,6 +171,8 @@ class CallRunner : public event::WheelTimer,
   absl::Duration per_try_timeout_ = absl::InfiniteDuration();
   absl::Time per_try_deadline_ = absl::InfiniteFuture();
   int resends_ = 0;
+  // The cluster's max_stream_duration.
+  absl::Time stream_deadline_ = absl::InfiniteFuture();
   bool reported_ = false;   // call_.End() was called for it
   bool committed_ = false;  // OnCommitted() was
 

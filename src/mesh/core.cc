@@ -56,11 +56,9 @@ cluster::EngineOptions EngineOptionsOf(MeshOptions& options,
           const std::shared_ptr<const cluster::ClusterAttachment>& previous)
       -> std::shared_ptr<const cluster::ClusterAttachment> {
     // Other options would cost every host its connections.
-    if (previous != nullptr &&
-        static_cast<const Upstream&>(*previous).Covers(*config)) {
-      return previous;
-    }
-    return std::make_shared<const Upstream>(config, resources, sources);
+    const auto* const old = static_cast<const Upstream*>(previous.get());
+    if (old != nullptr && old->Covers(*config)) return previous;
+    return std::make_shared<const Upstream>(config, resources, sources, old);
   };
   return engine;
 }

@@ -18,10 +18,12 @@ namespace meshlib::mesh {
 // Immutable.
 class Upstream final : public cluster::ClusterAttachment {
  public:
-  // `sources` is borrowed, for the constructor alone.
+  // `sources` is borrowed, for the constructor alone, and `previous` too: what
+  // the cluster had before, null for nothing. What means the same is kept, so
+  // that connections are.
   Upstream(std::shared_ptr<const model::Cluster> config,
            std::shared_ptr<resilience::SharedResources> resources,
-           security::ClientTlsSources& sources);
+           security::ClientTlsSources& sources, const Upstream* previous);
 
   // Whether it would be the same for that configuration of the cluster.
   bool Covers(const model::Cluster& config) const;
@@ -32,21 +34,22 @@ class Upstream final : public cluster::ClusterAttachment {
       const model::Host& host, bool grpc) const {
     return choices_[matches_ ? ChoiceFor(host) : 0][grpc ? 1 : 0];
   }
-  const std::shared_ptr<net::PoolBreakers>& breakers() const {
-    return breakers_;
-  }
+  // Of all its versions.
+  std::shared_ptr<net::PoolBreakers> breakers() const;
 
  private:
+  class Breakers;
   // For callers without gRPC, and with.
   using Choice = std::array<std::shared_ptr<const net::UpstreamOptions>, 2>;
 
+  bool ConnectsAs(const model::Cluster& config) const;
   size_t ChoiceFor(const model::Host& host) const;
 
   const std::shared_ptr<const model::Cluster> config_;
   // The cluster's transport_socket, then those of transport_socket_matches.
   std::vector<Choice> choices_;
   const bool matches_;
-  std::shared_ptr<net::PoolBreakers> breakers_;
+  std::shared_ptr<Breakers> breakers_;
 };
 
 }  // namespace meshlib::mesh

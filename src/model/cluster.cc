@@ -113,7 +113,8 @@ bool operator==(const UpstreamHttp& a, const UpstreamHttp& b) {
   const auto all = [](const UpstreamHttp& h) {
     return std::tie(h.protocol, h.idle_timeout, h.max_connection_duration,
                     h.max_stream_duration, h.max_requests_per_connection,
-                    h.max_response_headers_kb, h.max_headers_count,
+                    h.max_response_headers_kb, h.max_headers_count, h.auto_sni,
+                    h.auto_san_validation, h.override_auto_sni_header,
                     h.hpack_table_size, h.max_concurrent_streams,
                     h.initial_stream_window_size,
                     h.initial_connection_window_size, h.keepalive_interval,
@@ -139,12 +140,13 @@ bool operator==(const Cluster& a, const Cluster& b) {
                   a.connect_timeout, a.lb, a.circuit_breakers,
                   a.outlier_detection, a.transport_socket_matches,
                   a.expected_identities, a.dns,
-                  a.per_connection_buffer_limit_bytes, a.http) ==
+                  a.per_connection_buffer_limit_bytes, a.http, a.connections) ==
              std::tie(b.name, b.type, b.eds_service_name, b.aggregate,
                       b.connect_timeout, b.lb, b.circuit_breakers,
                       b.outlier_detection, b.transport_socket_matches,
                       b.expected_identities, b.dns,
-                      b.per_connection_buffer_limit_bytes, b.http) &&
+                      b.per_connection_buffer_limit_bytes, b.http,
+                      b.connections) &&
          same(a.tls, b.tls) && same(a.endpoints, b.endpoints) &&
          same(a.metadata, b.metadata);
 }

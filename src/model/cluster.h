@@ -211,6 +211,12 @@ struct UpstreamHttp {
   uint32_t max_response_headers_kb = 60;
   uint32_t max_headers_count = 100;
 
+  // UpstreamHttpProtocolOptions: the request's authority, or the first value
+  // of that header, is the SNI, and what the certificate must be for.
+  bool auto_sni = false;
+  bool auto_san_validation = false;
+  std::string override_auto_sni_header;  // lower case
+
   // Of Http2ProtocolOptions; unset: ours.
   std::optional<uint32_t> hpack_table_size;
   std::optional<uint32_t> max_concurrent_streams;
@@ -220,6 +226,34 @@ struct UpstreamHttp {
   absl::Duration keepalive_timeout = absl::Seconds(20);
 
   friend bool operator==(const UpstreamHttp& a, const UpstreamHttp& b);
+};
+
+// TcpKeepalive. Unset: what the system does.
+struct TcpKeepalive {
+  std::optional<uint32_t> probes;
+  std::optional<uint32_t> time_s;      // before the first probe
+  std::optional<uint32_t> interval_s;  // between them
+
+  friend bool operator==(const TcpKeepalive& a, const TcpKeepalive& b) {
+    return a.probes == b.probes && a.time_s == b.time_s &&
+           a.interval_s == b.interval_s;
+  }
+};
+
+// UpstreamConnectionOptions.
+struct UpstreamConnections {
+  enum class Family : uint8_t { kOfFirst, kV4, kV6 };
+  // happy_eyeballs_config: the order of the addresses of one host.
+  Family first_address_family = Family::kOfFirst;
+  uint32_t first_address_family_count = 1;
+  std::optional<TcpKeepalive> tcp_keepalive;
+
+  friend bool operator==(const UpstreamConnections& a,
+                         const UpstreamConnections& b) {
+    return a.first_address_family == b.first_address_family &&
+           a.first_address_family_count == b.first_address_family_count &&
+           a.tcp_keepalive == b.tcp_keepalive;
+  }
 };
 
 // How the names of a STRICT_DNS or LOGICAL_DNS cluster are looked up: Envoy's
@@ -264,6 +298,7 @@ struct Cluster {
   std::shared_ptr<const Metadata> metadata;
   uint32_t per_connection_buffer_limit_bytes = 1024 * 1024;
   UpstreamHttp http;
+  UpstreamConnections connections;
 
   friend bool operator==(const Cluster& a, const Cluster& b);
 };

@@ -34,6 +34,7 @@ ClientConnection::ClientConnection(event::IoLoop* loop,
                                    const Limits& limits, ConnectionOwner* owner)
     : loop_(loop),
       limits_(limits),
+      expires_(loop->Now() + limits.max_duration),
       pollable_(stream->Descriptor() >= 0),
       owner_(owner),
       stream_(std::move(stream)),
@@ -451,6 +452,7 @@ absl::Time ClientConnection::NextTimer() {
   // While it is in use, the timer comes back to see whether it still is.
   next = std::min(next, (codec_->active() == 0 ? last_used_ : loop_->Now()) +
                             limits_.idle_timeout);
+  if (!drain_) next = std::min(next, expires_);
   if (sweeping_) next = std::min(next, loop_->Now() + kSweep);
   return next;
 }
@@ -474,8 +476,9 @@ void ClientConnection::OnTimer() {
     const absl::Time now = loop_->Now();
     const absl::Status status = codec_->Tick(now);
     if (!status.ok()) Fail(status);
-    if (!closed_ && codec_->active() == 0 &&
-        now >= last_used_ + limits_.idle_timeout) {
+    const bool idle =
+        codec_->active() == 0 && now >= last_used_ + limits_.idle_timeout;
+    if (!closed_ && !drain_ && (idle || now >= expires_)) {
       drain_ = true;
       codec_->Drain(now);
     }

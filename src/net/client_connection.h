@@ -57,6 +57,8 @@ class ClientConnection final
   struct Limits {
     uint64_t max_requests = 0;  // of all its life; 0: any number
     absl::Duration idle_timeout = absl::InfiniteDuration();
+    // Drained then.
+    absl::Duration max_duration = absl::InfiniteDuration();
     // The stream may hold back bytes that it has read: TLS.
     bool read_until_blocked = false;
   };
@@ -135,6 +137,7 @@ class ClientConnection final
 
   event::IoLoop* const loop_;
   const Limits limits_;
+  const absl::Time expires_;
   const bool pollable_;
   std::atomic<bool> room_{true};
   std::atomic<bool> owner_waits_{false};

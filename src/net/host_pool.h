@@ -6,16 +6,23 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "base/mutex.h"
+#include "event/happy_eyeballs.h"
 #include "event/io_loop.h"
 #include "event/stream.h"
+#include "model/cluster.h"
 #include "model/host.h"
 #include "net/client_connection.h"
 #include "net/client_exchange.h"
@@ -41,20 +48,33 @@ struct TlsParameters {
 };
 
 // Asked for each connection, on its loop; an error fails the connect. Gets the
-// host's own name, which may be empty, and its address.
+// host's own name, which may be empty, its address, and what the request says
+// that the server is called; empty: nothing.
 using TlsChooser = std::function<absl::StatusOr<TlsParameters>(
-    std::string_view hostname, std::string_view address)>;
+    std::string_view hostname, std::string_view address,
+    std::string_view server_name)>;
 
 // How the hosts of one cluster are connected to. Immutable once shared.
 struct UpstreamOptions {
   absl::Duration connect_timeout = absl::Seconds(5);
+  event::HappyEyeballsOrder happy_eyeballs;  // of a host's addresses
+  std::optional<model::TcpKeepalive> tcp_keepalive;
   HttpProtocol protocol = HttpProtocol::kHttp1;
   Http1ClientOptions http1;
   Http2Options http2;
   size_t max_concurrent_streams = 1024;      // of one HTTP/2 connection
   uint64_t max_requests_per_connection = 0;  // 0: any number
   absl::Duration idle_timeout = absl::Hours(1);
+  absl::Duration max_connection_duration = absl::InfiniteDuration();
+  // Of what waits to be sent, in TCP connections; bytes.
+  uint32_t buffer_limit = 1024 * 1024;
+  // Of one attempt; for those who make them.
+  absl::Duration max_stream_duration = absl::InfiniteDuration();
   TlsChooser tls;  // null: plaintext
+  // Whether it is to be told the name of the server as the request has it: the
+  // first value of this header, if there is one, else the authority.
+  bool names_server = false;
+  std::string server_name_header;
 };
 
 // The breakers that a pool has to ask. Thread-safe.
@@ -69,9 +89,19 @@ class PoolBreakers {
   // each true.
   virtual bool TryWait() = 0;
   virtual void StoppedWaiting() = 0;
+  // For each host; counted by its pool.
+  virtual uint32_t max_connections_per_host() const { return UINT32_MAX; }
 };
 
 class PoolShard;
+
+// Something on an I/O loop that must not outlive it.
+class IoUser {
+ public:
+  virtual ~IoUser() = default;
+  // On the loop, once at the most.
+  virtual void OnIoShutdown(const absl::Status& reason) = 0;
+};
 
 // The client side of one I/O loop: what all pools have in common there.
 class ClientIo {
@@ -88,6 +118,11 @@ class ClientIo {
   // fail at once.
   void Shutdown();
 
+  // Thread-safe. Keeps the user until Leave() or OnIoShutdown(). False: it is
+  // shut down already.
+  bool Enter(const std::shared_ptr<IoUser>& user);
+  void Leave(const std::shared_ptr<IoUser>& user);
+
  private:
   friend class PoolShard;
 
@@ -96,6 +131,9 @@ class ClientIo {
   // On the loop only.
   absl::flat_hash_set<std::shared_ptr<PoolShard>> shards_;
   std::atomic<bool> shut_down_{false};
+  base::Mutex mutex_;
+  absl::flat_hash_set<std::shared_ptr<IoUser>> users_
+      MESHLIB_GUARDED_BY(mutex_);
 };
 
 // The connections to one host, apart for each I/O loop and each protocol.
@@ -113,14 +151,36 @@ class HostPool final : public model::HostConnections {
   // if there is none in time, which may be at once: its sink is told only of
   // what happens later. Connections that were made with other options
   // are used no more.
-  // `host` is the pool's own, as it is now; borrowed for the call.
+  // `host` is the pool's own, as it is now; borrowed for the call. Connections
+  // are only shared under one `server_name`, which TLS gets: empty for none.
   void Start(size_t io, const model::Host& host,
              const std::shared_ptr<const UpstreamOptions>& options,
-             const std::shared_ptr<ClientExchange>& exchange);
+             const std::shared_ptr<ClientExchange>& exchange,
+             std::string_view server_name = "");
+
+  // Those of the cluster, which count the connections of this host besides:
+  // for connections that others make.
+  const std::shared_ptr<PoolBreakers>& breakers() const { return breakers_; }
+
+  // How many server names it knows of; those without connections are
+  // forgotten now and then.
+  size_t server_names();
 
  private:
+  const std::shared_ptr<PoolBreakers> breakers_;
   // By loop, then by protocol.
   const std::vector<std::shared_ptr<PoolShard>> shards_;
+
+  std::shared_ptr<PoolShard> ShardFor(size_t at, std::string_view server_name);
+  void DropUnused() MESHLIB_REQUIRES(mutex_);
+
+  const absl::Span<const std::unique_ptr<ClientIo>> ios_;
+  base::Mutex mutex_;
+  // Those for a server name; the first is as in shards_.
+  absl::flat_hash_map<std::pair<size_t, std::string>,
+                      std::shared_ptr<PoolShard>>
+      named_ MESHLIB_GUARDED_BY(mutex_);
+  size_t look_at_ MESHLIB_GUARDED_BY(mutex_) = 64;  // for unused ones
 };
 
 }  // namespace meshlib::net

@@ -4,12 +4,9 @@
 #include <utility>
 
 #include "net/http2_client_codec.h"
-#include "net/tls_stream.h"
 
 namespace meshlib::net {
 namespace {
-
-constexpr absl::Duration kTlsInterval = absl::Milliseconds(10);
 
 // How many requests a connection that is not there yet will probably take.
 size_t ExpectedRoom(const UpstreamOptions& options) {
@@ -46,84 +43,21 @@ std::shared_ptr<T> TakeOut(std::vector<std::shared_ptr<T>>& list,
 }  // namespace
 
 // A connection that is being made.
-class PoolShard::Connecting final
-    : public event::StreamHandler,
-      public std::enable_shared_from_this<Connecting> {
- public:
-  Connecting(PoolShard* shard, std::shared_ptr<const UpstreamOptions> options,
-             std::shared_ptr<const Endpoint> endpoint)
-      : shard_(shard),
-        options_(std::move(options)),
-        endpoint_(std::move(endpoint)),
-        begun_(shard->io_->loop().Now()) {}
+struct PoolShard::Connecting {
+  std::shared_ptr<const UpstreamOptions> options;
+  std::shared_ptr<Dialer> dialer;
 
-  void Begin() {
-    ClientIo& io = *shard_->io_;
-    if (options_->tls == nullptr) {
-      stream_ = io.network().Connect(endpoint_->address,
-                                     options_->connect_timeout, this);
-      return;
+  bool SpeaksHttp2(const Dialer::Connection& made) const {
+    if (options->protocol != HttpProtocol::kAlpn) {
+      return options->protocol == HttpProtocol::kHttp2;
     }
-    absl::StatusOr<TlsParameters> tls =
-        options_->tls(endpoint_->hostname, endpoint_->address);
-    if (!tls.ok()) return WaitForTls(tls.status());
-    if (!tls->offers_alpn && tls->options.alpn_protocols.empty()) {
-      tls->options.alpn_protocols = OfferedProtocols(options_->protocol);
-    }
-    auto stream = TlsStream::Connect(
-        &io.loop(), &io.network(), endpoint_->address,
-        options_->connect_timeout, tls->context, tls->options, this);
-    tls_ = stream.get();
-    stream_ = std::move(stream);
+    return made.alpn == "h2";
   }
-
-  // Certificates may be on their way: they have as long as a connect has.
-  void WaitForTls(const absl::Status& status) {
-    event::IoLoop& loop = shard_->io_->loop();
-    const absl::Time now = loop.Now();
-    const bool over = !absl::IsUnavailable(status) ||
-                      now >= begun_ + options_->connect_timeout;
-    loop.RunAt(over ? now : now + kTlsInterval,
-               [self = shared_from_this(), shard = shard_->shared_from_this(),
-                over, status] {
-                 if (self->abandoned_) return;
-                 if (over) return shard->OnConnected(*self, status);
-                 self->Begin();
-               });
-  }
-
-  void Abandon() {
-    abandoned_ = true;
-    stream_.reset();
-  }
-
-  void OnConnect(absl::Status status) override {
-    shard_->OnConnected(*this, std::move(status));
-  }
-  void OnReadable() override {}
-  void OnWritable() override {}
-
-  bool speaks_http2() const {
-    if (options_->protocol != HttpProtocol::kAlpn) {
-      return options_->protocol == HttpProtocol::kHttp2;
-    }
-    return tls_ != nullptr && tls_->alpn() == "h2";
-  }
-  const std::shared_ptr<const UpstreamOptions>& options() { return options_; }
-  std::unique_ptr<event::Stream> TakeStream() { return std::move(stream_); }
-
- private:
-  PoolShard* const shard_;
-  const std::shared_ptr<const UpstreamOptions> options_;
-  const std::shared_ptr<const Endpoint> endpoint_;
-  const absl::Time begun_;
-  bool abandoned_ = false;
-  std::unique_ptr<event::Stream> stream_;
-  TlsStream* tls_ = nullptr;  // stream_, if it is one
 };
 
-PoolShard::PoolShard(ClientIo* io, std::shared_ptr<PoolBreakers> breakers)
-    : io_(io), breakers_(std::move(breakers)) {}
+PoolShard::PoolShard(ClientIo* io, std::shared_ptr<PoolBreakers> breakers,
+                     std::string_view server_name)
+    : io_(io), breakers_(std::move(breakers)), server_name_(server_name) {}
 
 PoolShard::~PoolShard() = default;
 
@@ -139,9 +73,9 @@ void PoolShard::Start(const model::Host& host,
       if (closed_) break;
       if (options_ != options) UseOptions(options);
       // That of a LOGICAL_DNS host changes; its connections go on.
-      if (endpoint_ == nullptr || endpoint_->address != host.address_view()) {
-        endpoint_ = std::make_shared<const Endpoint>(
-            Endpoint{host.hostname(), host.address()});
+      if (endpoint_ == nullptr || !endpoint_->IsOf(host)) {
+        endpoint_ = std::make_shared<const DialEndpoint>(
+            DialEndpoint::Of(host, options->happy_eyeballs, server_name_));
       }
       if (waiters_.empty()) connection = WithRoom();
     }
@@ -154,6 +88,7 @@ void PoolShard::Start(const model::Host& host,
 void PoolShard::UseOptions(
     const std::shared_ptr<const UpstreamOptions>& options) {
   options_ = options;
+  endpoint_ = nullptr;  // they order its addresses
   for (const auto& connection : std::exchange(connections_, {})) {
     connection->Drain();
     io_->loop().Post([self = shared_from_this(), connection] {
@@ -237,7 +172,7 @@ void PoolShard::Abandon() {
 
 void PoolShard::Connect() {
   std::shared_ptr<const UpstreamOptions> options;
-  std::shared_ptr<const Endpoint> endpoint;
+  std::shared_ptr<const DialEndpoint> endpoint;
   {
     base::MutexLock lock(mutex_);
     options = options_;
@@ -248,12 +183,19 @@ void PoolShard::Connect() {
     return Shutdown(absl::UnavailableError("the mesh is shut down"));
   }
   io_->shards_.insert(shared_from_this());
-  connecting_.push_back(std::make_shared<Connecting>(this, std::move(options),
-                                                     std::move(endpoint)));
-  connecting_.back()->Begin();
+  auto connecting = std::make_shared<Connecting>();
+  connecting->options = options;
+  connecting_.push_back(connecting);
+  connecting->dialer =
+      Dialer::Begin(&io_->loop(), &io_->network(), options, std::move(endpoint),
+                    OfferedProtocols(options->protocol),
+                    [self = shared_from_this(), &one = *connecting](auto made) {
+                      self->OnConnected(one, std::move(made));
+                    });
 }
 
-void PoolShard::OnConnected(Connecting& connecting, absl::Status status) {
+void PoolShard::OnConnected(Connecting& connecting,
+                            absl::StatusOr<Dialer::Connection> made) {
   const auto self = shared_from_this();
   const std::shared_ptr<Connecting> held = TakeOut(connecting_, connecting);
   if (held == nullptr) return;
@@ -261,25 +203,26 @@ void PoolShard::OnConnected(Connecting& connecting, absl::Status status) {
     base::MutexLock lock(mutex_);
     --connecting_count_;
   }
-  if (status.ok()) {
-    Establish(*held);
+  if (made.ok()) {
+    Establish(*held, *std::move(made));
     return ServeWaiters();
   }
-  held->TakeStream().reset();
   breakers_->Disconnected();
-  FailWaiters(absl::IsDeadlineExceeded(status)
+  FailWaiters(absl::IsDeadlineExceeded(made.status())
                   ? ExchangeFailure::kConnectTimeout
                   : ExchangeFailure::kConnectFailure,
-              status);
+              made.status());
   Unregister();
 }
 
-void PoolShard::Establish(Connecting& connecting) {
-  const UpstreamOptions& options = *connecting.options();
-  const bool http2 = connecting.speaks_http2();
+void PoolShard::Establish(const Connecting& connecting,
+                          Dialer::Connection made) {
+  const UpstreamOptions& options = *connecting.options;
+  const bool http2 = connecting.SpeaksHttp2(made);
   ClientConnection::Limits limits;
   limits.max_requests = options.max_requests_per_connection;
   limits.idle_timeout = options.idle_timeout;
+  limits.max_duration = options.max_connection_duration;
   limits.read_until_blocked = options.tls != nullptr;
   auto codec = [&, now = io_->loop().Now()](
                    ChangedExchanges* changed) -> std::unique_ptr<ClientCodec> {
@@ -290,9 +233,9 @@ void PoolShard::Establish(Connecting& connecting) {
         options.http2, options.max_concurrent_streams, now, changed);
   };
   auto connection = ClientConnection::Create(
-      &io_->loop(), connecting.TakeStream(), codec, limits, this);
+      &io_->loop(), std::move(made.stream), codec, limits, this);
   base::MutexLock lock(mutex_);
-  if (options_ == connecting.options() && !closed_) {
+  if (options_ == connecting.options && !closed_) {
     connections_.push_back(std::move(connection));
     SetWaits(!waiters_.empty());
     return;
@@ -385,7 +328,7 @@ void PoolShard::Shutdown(const absl::Status& reason) {
   connections.insert(connections.end(), draining_.begin(), draining_.end());
   draining_.clear();
   for (const auto& one : std::exchange(connecting_, {})) {
-    one->Abandon();
+    one->dialer->Abandon();
     breakers_->Disconnected();
   }
   for (const auto& connection : connections) {

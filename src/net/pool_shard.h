@@ -5,8 +5,10 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "net/dialer.h"
 #include "net/host_pool.h"
 
 namespace meshlib::net {
@@ -15,7 +17,9 @@ namespace meshlib::net {
 class PoolShard final : private ConnectionOwner,
                         public std::enable_shared_from_this<PoolShard> {
  public:
-  PoolShard(ClientIo* io, std::shared_ptr<PoolBreakers> breakers);
+  // `server_name` is what its connections take for the host's name (SNI).
+  PoolShard(ClientIo* io, std::shared_ptr<PoolBreakers> breakers,
+            std::string_view server_name = "");
   ~PoolShard() override;
 
   // Thread-safe.
@@ -28,11 +32,7 @@ class PoolShard final : private ConnectionOwner,
   void Shutdown(const absl::Status& reason);
 
  private:
-  class Connecting;
-  struct Endpoint {
-    std::string hostname;  // may be empty
-    std::string address;
-  };
+  struct Connecting;
   using Connections = std::vector<std::shared_ptr<ClientConnection>>;
 
   void OnRoom(ClientConnection& connection) override;
@@ -48,19 +48,21 @@ class PoolShard final : private ConnectionOwner,
   void ConnectMore() MESHLIB_REQUIRES(mutex_);
   // On the loop.
   void Connect();
-  void OnConnected(Connecting& connecting, absl::Status status);
-  void Establish(Connecting& connecting);
+  void OnConnected(Connecting& connecting,
+                   absl::StatusOr<Dialer::Connection> made);
+  void Establish(const Connecting& connecting, Dialer::Connection made);
   void ServeWaiters();
   void FailWaiters(ExchangeFailure failure, const absl::Status& reason);
   void Unregister();
 
   ClientIo* const io_;
   const std::shared_ptr<PoolBreakers> breakers_;
+  const std::string server_name_;
 
   base::Mutex mutex_;
   std::shared_ptr<const UpstreamOptions> options_ MESHLIB_GUARDED_BY(mutex_);
   // Where to connect to now.
-  std::shared_ptr<const Endpoint> endpoint_ MESHLIB_GUARDED_BY(mutex_);
+  std::shared_ptr<const DialEndpoint> endpoint_ MESHLIB_GUARDED_BY(mutex_);
   Connections connections_ MESHLIB_GUARDED_BY(mutex_);
   std::list<std::shared_ptr<ClientExchange>> waiters_
       MESHLIB_GUARDED_BY(mutex_);

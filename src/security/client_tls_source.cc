@@ -181,13 +181,15 @@ absl::StatusOr<TlsOptions> ClientTlsSource::Options(
 }
 
 absl::StatusOr<TlsSessionOptions> ClientTlsSource::SessionOptions(
-    std::string_view hostname, std::string_view session_key) const {
+    std::string_view hostname, std::string_view session_key,
+    std::string_view sni) const {
   TlsSessionOptions out;
   out.sni = config_->sni;
-  if (config_->auto_host_sni && !hostname.empty()) {
-    std::string name(hostname);
-    // An address is no SNI (RFC 6066).
-    if (!IsAddress(name)) out.sni = std::move(name);
+  // The later ones win. An address is no SNI (RFC 6066).
+  for (const std::string_view given :
+       {config_->auto_host_sni ? hostname : std::string_view(), sni}) {
+    std::string name(given);
+    if (!name.empty() && !IsAddress(name)) out.sni = std::move(name);
   }
   if (config_->auto_sni_san_validation) {
     if (out.sni.empty()) {
@@ -197,7 +199,10 @@ absl::StatusOr<TlsSessionOptions> ClientTlsSource::SessionOptions(
     }
     out.expected_name = out.sni;
   }
-  if (config_->max_session_keys != 0u) out.session_key = session_key;
+  if (config_->max_session_keys != 0u) {
+    out.session_key = session_key;
+    if (!sni.empty()) out.session_key.append("|").append(sni);
+  }
   return out;
 }
 

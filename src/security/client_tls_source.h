@@ -48,10 +48,12 @@ class ClientTlsSource {
 
   // What a connection adds to the context. `hostname` is the host's, if it has
   // one; `session_key` says who the peer is (see TlsSessionOptions), the
-  // cluster and the address say. FailedPrecondition: the SNI is to be verified,
-  // and there is none.
+  // cluster and the address say. `sni` is sent in the place of what the
+  // configuration says, if it is a name. FailedPrecondition: the SNI is to be
+  // verified, and there is none.
   absl::StatusOr<TlsSessionOptions> SessionOptions(
-      std::string_view hostname, std::string_view session_key) const;
+      std::string_view hostname, std::string_view session_key,
+      std::string_view sni = "") const;
 
   const model::UpstreamTls& config() const { return *config_; }
 

@@ -28,6 +28,7 @@ namespace {
 
 namespace core = envoy::config::core::v3;
 using envoy::config::cluster::v3::Cluster;
+using envoy::config::cluster::v3::UpstreamConnectionOptions;
 using envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
 using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 using AggregateConfig =
@@ -390,12 +391,54 @@ void NoteUnsupported(const Cluster& in, FieldErrors& errors) {
        "has no meaning in a process without downstream connections"},
       {in.has_lrs_server(), "lrs_server",
        "load reporting is not supported yet"},
-      {in.has_upstream_connection_options(), "upstream_connection_options",
-       "is not supported yet"},
+      {in.upstream_connection_options()
+           .set_local_interface_name_on_upstream_connections(),
+       "upstream_connection_options",
+       "set_local_interface_name_on_upstream_connections: nobody here looks at "
+       "the name"},
   };
   for (const Note& note : notes) {
     if (note.has) errors.UnsupportedAt(note.field, std::string(note.message));
   }
+}
+
+// A 0 switches keepalive off.
+std::optional<model::TcpKeepalive> ConvertKeepalive(
+    const core::TcpKeepalive& in) {
+  model::TcpKeepalive out;
+  bool off = false;
+  const auto take = [&off](bool has, uint32_t value,
+                           std::optional<uint32_t>& into) {
+    if (!has) return;
+    into = value;
+    off |= value == 0;
+  };
+  take(in.has_keepalive_probes(), in.keepalive_probes().value(), out.probes);
+  take(in.has_keepalive_time(), in.keepalive_time().value(), out.time_s);
+  take(in.has_keepalive_interval(), in.keepalive_interval().value(),
+       out.interval_s);
+  if (off) return std::nullopt;
+  return out;
+}
+
+model::UpstreamConnections ConvertConnections(
+    const UpstreamConnectionOptions& in) {
+  using Family = model::UpstreamConnections::Family;
+  model::UpstreamConnections out;
+  if (in.has_tcp_keepalive()) {
+    out.tcp_keepalive = ConvertKeepalive(in.tcp_keepalive());
+  }
+  const auto& order = in.happy_eyeballs_config();
+  if (order.first_address_family_version() == UpstreamConnectionOptions::V4) {
+    out.first_address_family = Family::kV4;
+  } else if (order.first_address_family_version() ==
+             UpstreamConnectionOptions::V6) {
+    out.first_address_family = Family::kV6;
+  }
+  if (order.has_first_address_family_count()) {
+    out.first_address_family_count = order.first_address_family_count().value();
+  }
+  return out;
 }
 
 void ConvertPolicies(const Cluster& in, FieldErrors& errors,
@@ -435,6 +478,7 @@ std::shared_ptr<const model::Cluster> ConvertCluster(
   const HttpProtocolOptions* const extension = http ? &*http : nullptr;
   CheckHttpOptions(in, extension, errors);
   out->http = ConvertUpstreamHttp(in, extension, errors);
+  out->connections = ConvertConnections(in.upstream_connection_options());
   CheckHealthChecks(in, UsesHttp2(in, extension), errors);
   out->dns = ConvertDns(in, out->type, errors);
   CheckOriginalDst(in, errors);

@@ -1,5 +1,6 @@
 #include "xds/convert_http_options.h"
 
+#include "absl/strings/ascii.h"
 #include "xds/convert_values.h"
 
 namespace meshlib::xds {
@@ -28,6 +29,14 @@ void ConvertCommon(const core::HttpProtocolOptions& in, FieldErrors& errors,
   if (in.has_max_headers_count()) {
     out.max_headers_count = in.max_headers_count().value();
   }
+}
+
+void ConvertServerName(const core::UpstreamHttpProtocolOptions& in,
+                       model::UpstreamHttp& out) {
+  out.auto_sni = in.auto_sni();
+  out.auto_san_validation = in.auto_san_validation();
+  out.override_auto_sni_header =
+      absl::AsciiStrToLower(in.override_auto_sni_header());
 }
 
 void ConvertHttp2(const core::Http2ProtocolOptions& in, FieldErrors& errors,
@@ -76,6 +85,7 @@ void ConvertExtension(const HttpProtocolOptions& in, FieldErrors& errors,
     ScopedField scope(errors, "common_http_protocol_options");
     ConvertCommon(in.common_http_protocol_options(), errors, out);
   }
+  ConvertServerName(in.upstream_http_protocol_options(), out);
   if (in.has_explicit_http_config()) {
     ScopedField scope(errors, "explicit_http_config");
     out.protocol = ConvertChoice(in.explicit_http_config(),
@@ -97,6 +107,7 @@ void ConvertOlderFields(const Cluster& in, FieldErrors& errors,
     ScopedField scope(errors, "common_http_protocol_options");
     ConvertCommon(in.common_http_protocol_options(), errors, out);
   }
+  ConvertServerName(in.upstream_http_protocol_options(), out);
   const model::UpstreamProtocol with_http2 =
       in.protocol_selection() == Cluster::USE_DOWNSTREAM_PROTOCOL
           ? model::UpstreamProtocol::kCaller

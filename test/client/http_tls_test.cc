@@ -71,6 +71,7 @@ class HttpTlsTest : public ::testing::TestWithParam<bool> {
     text.http2 = GetParam();
     text.addresses = meshlib::testing::BackendAddresses(backends_);
     text.action = kRetries;
+    text.http_options = http_options_;
     text.cluster = absl::StrCat(
         "transport_socket: {name: tls, typed_config: {'@type': "
         "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
@@ -92,6 +93,7 @@ class HttpTlsTest : public ::testing::TestWithParam<bool> {
 
   absl::StatusOr<http::Response> Get() { return client_->Get("http://echo/"); }
 
+  std::string http_options_;
   TestCa root_;
   std::string folder_;
   std::vector<std::unique_ptr<Backend>> backends_;
@@ -179,6 +181,54 @@ TEST_P(HttpTlsTest, UsesTheHostsThatItBelieves) {
     ASSERT_TRUE(response.ok()) << response.status();
     EXPECT_EQ(response->host, backends_[0]->address());
   }
+}
+
+TEST_P(HttpTlsTest, AsksForTheServerThatTheRequestNames) {
+  http_options_ = "upstream_http_protocol_options: {auto_sni: true}";
+  StartBackend();
+  StartMesh();
+  const auto sni_of = [&](const std::string& url) {
+    const auto response = client_->Get(url);
+    EXPECT_TRUE(response.ok()) << response.status();
+    return backends_[0]->LastRequest()->sni;
+  };
+  EXPECT_EQ(sni_of("http://one.test/"), "one.test");
+  EXPECT_EQ(sni_of("http://two.test:80/"), "two.test");
+  EXPECT_EQ(sni_of("http://one.test/"), "one.test");
+  EXPECT_EQ(backends_[0]->Counts().connections, 2u);
+  // An address is no name.
+  EXPECT_EQ(sni_of("http://10.1.2.3:80/"), "echo.test");
+}
+
+TEST_P(HttpTlsTest, TakesTheNameOfTheServerFromAHeader) {
+  http_options_ =
+      "upstream_http_protocol_options: {auto_sni: true, "
+      "override_auto_sni_header: X-Server}";
+  StartBackend();
+  StartMesh();
+  http::Request request;
+  request.url = "http://one.test/";
+  request.headers = {{"x-server", "three.test:443"}};
+  ASSERT_TRUE(client_->Send(request).ok());
+  EXPECT_EQ(backends_[0]->LastRequest()->sni, "three.test");
+  request.headers.Clear();
+  ASSERT_TRUE(client_->Send(request).ok());
+  EXPECT_EQ(backends_[0]->LastRequest()->sni, "one.test");
+}
+
+TEST_P(HttpTlsTest, BelievesOnlyWhoHasTheNameThatTheRequestGives) {
+  http_options_ =
+      "upstream_http_protocol_options: {auto_sni: true, "
+      "auto_san_validation: true}";
+  StartBackend();
+  StartMesh();
+  const auto right = client_->Get("http://echo.test/");
+  EXPECT_TRUE(right.ok()) << right.status();
+  EXPECT_EQ(client_->Get("http://other.test/").status().code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(client_->Get("http://10.1.2.3:80/").status().code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(backends_[0]->Counts().requests, 1u);
 }
 
 // New connections show the new certificate, the old ones go on; a pair that

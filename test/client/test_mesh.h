@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "meshlib/http.h"
 #include "meshlib/mesh.h"
 #include "meshlib/testing/backend.h"
@@ -17,7 +18,7 @@ namespace meshlib::client {
 // backends.
 struct MeshText {
   bool http2 = false;
-  std::vector<std::string> addresses;
+  std::vector<std::string> addresses;  // each may be "first,additional,..."
   // Of the one route's action, "cluster" aside.
   std::string action = "timeout: 10s";
   std::string more_routes;  // before it, each "- {...}"
@@ -27,18 +28,28 @@ struct MeshText {
   std::string thresholds =
       "max_retries: 1024, max_requests: 10000, "
       "max_connections: 10000, max_pending_requests: 10000";
+  std::string per_host;       // of per_host_thresholds
   std::string http2_options;  // of http2_protocol_options
+  std::string http_options;   // of HttpProtocolOptions, "name: {...}, "
   std::string more_clusters;  // after it, each "  - {...}"
+
+  static std::string SocketAddress(const std::string& address) {
+    const size_t colon = address.rfind(':');
+    return absl::StrCat(
+        "address: {socket_address: {address: ", address.substr(0, colon),
+        ", port_value: ", address.substr(colon + 1), "}}");
+  }
 
   std::string ToString() const {
     std::string endpoints;
-    for (const std::string& address : addresses) {
-      const size_t colon = address.rfind(':');
-      absl::StrAppend(&endpoints,
-                      "        - endpoint: {address: {socket_address: "
-                      "{address: ",
-                      address.substr(0, colon),
-                      ", port_value: ", address.substr(colon + 1), "}}}\n");
+    for (const std::string& of_host : addresses) {
+      std::vector<std::string> all = absl::StrSplit(of_host, ',');
+      for (std::string& one : all) one = SocketAddress(one);
+      absl::StrAppend(&endpoints, "        - endpoint: {", all.front());
+      all.erase(all.begin());
+      for (std::string& one : all) one = "{" + one + "}";
+      absl::StrAppend(&endpoints, ", additional_addresses: [",
+                      absl::StrJoin(all, ", "), "]}\n");
     }
     return absl::StrCat(R"(static_resources:
   listeners:
@@ -73,13 +84,17 @@ struct MeshText {
     type: STATIC
     connect_timeout: 1s
     circuit_breakers: {thresholds: [{)",
-                        thresholds, R"(}]}
+                        thresholds, "}]",
+                        per_host.empty() ? "" : ", per_host_thresholds: [{",
+                        per_host, per_host.empty() ? "" : "}]", R"(}
 )",
                         cluster.empty() ? "" : "    ", cluster, R"(
     typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
         '@type': type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: {)",
+        )",
+                        http_options.empty() ? "" : http_options + "\n        ",
+                        "explicit_http_config: {",
                         http2 ? "http2_protocol_options: {" + http2_options
                               : "http_protocol_options: {",
                         R"(}}

@@ -48,7 +48,9 @@ class Breakers final : public net::PoolBreakers {
     return true;
   }
   void StoppedWaiting() override { --waiting; }
+  uint32_t max_connections_per_host() const override { return per_host; }
 
+  uint32_t per_host = UINT32_MAX;
   size_t connections = 0;
   size_t waiting = 0;
 
@@ -114,7 +116,8 @@ class Client {
   }
   ~Client() { ios_[0]->Shutdown(); }
 
-  Request& Start(std::string_view path, std::string body = "") {
+  Request& Start(std::string_view path, std::string body = "",
+                 std::string_view server_name = "") {
     requests_.push_back(std::make_unique<Request>(path, std::move(body)));
     Request& request = *requests_.back();
     net::WireRequest wire;
@@ -126,17 +129,18 @@ class Client {
     ClientExchange::Options options;
     options.sink = std::make_shared<EndSink>(&request, loop_);
     request.exchange = std::make_shared<ClientExchange>(wire, options);
-    pool_->Start(0, host_, options_, request.exchange);
+    pool_->Start(0, host_, options_, request.exchange, server_name);
     if (request.over()) request.ended_at = loop_->Now();
     return request;
   }
   void DropPool() { pool_.reset(); }
+  net::HostPool& pool() { return *pool_; }
   void DropBreakers() { breakers_.reset(); }
 
   const std::vector<std::unique_ptr<Request>>& requests() const {
     return requests_;
   }
-  const Breakers& breakers() const { return *breakers_; }
+  Breakers& breakers() const { return *breakers_; }
   const std::shared_ptr<Breakers>& shared_breakers() const { return breakers_; }
 
  private:
@@ -313,6 +317,73 @@ TEST_P(SimulatedHttp, ConnectsAgainWhereALimitLeavesRoomAgain) {
   // HTTP/1.1 has to close the connection of what was cancelled.
   const int latencies = GetParam() == HttpProtocol::kHttp1 ? 4 : 3;
   EXPECT_LE(*third.ended_at, cancelled + latencies * kLatency);
+}
+
+TEST_P(SimulatedHttp, MakesNoMoreConnectionsThanAHostMayHave) {
+  net::UpstreamOptions options;
+  options.max_concurrent_streams = 1;
+  Client client(&loop_, &network_, GetParam(), options);
+  client.breakers().per_host = 2;
+  Request& first = client.Start("/hold", "x");
+  client.Start("/hold", "x");
+  Request& third = client.Start("/ok");
+  loop_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(client.breakers().connections, 2u);
+  EXPECT_EQ(client.breakers().waiting, 1u);
+  EXPECT_FALSE(third.over());
+  first.exchange->Cancel();
+  ASSERT_TRUE(Until([&] { return third.over(); }));
+  EXPECT_TRUE(third.succeeded());
+  // Each gave back what it had taken.
+  EXPECT_LE(client.breakers().connections, 2u);
+}
+
+TEST_P(SimulatedHttp, DrainsConnectionsThatAreTooOld) {
+  net::UpstreamOptions options;
+  options.max_connection_duration = absl::Seconds(10);
+  Client client(&loop_, &network_, GetParam(), options);
+  Request& first = client.Start("/ok");
+  ASSERT_TRUE(Until([&] { return first.over(); }));
+  loop_.RunFor(absl::Seconds(9));
+  Request& held = client.Start("/hold", "x");
+  loop_.RunFor(absl::Seconds(5));
+  // What began before goes on, what comes after gets another connection.
+  EXPECT_FALSE(held.over());
+  Request& later = client.Start("/ok");
+  ASSERT_TRUE(Until([&] { return later.over(); }));
+  EXPECT_TRUE(later.succeeded());
+  EXPECT_EQ(server_->stats().connections, 2u);
+  held.exchange->Cancel();
+  loop_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(client.breakers().connections, 1u);
+  loop_.RunFor(absl::Minutes(1));
+  EXPECT_EQ(client.breakers().connections, 0u);
+  EXPECT_EQ(server_->stats().open_connections, 0u);
+}
+
+TEST_P(SimulatedHttp, SharesConnectionsUnderOneServerNameOnly) {
+  Client client(&loop_, &network_, GetParam());
+  for (const char* const name : {"a", "b", "a", "", "b"}) {
+    Request& request = client.Start("/ok", "", name);
+    ASSERT_TRUE(Until([&] { return request.over(); }));
+    EXPECT_TRUE(request.succeeded());
+  }
+  EXPECT_EQ(server_->stats().connections, 3u);
+  client.DropPool();
+  loop_.RunFor(absl::Minutes(1));
+  EXPECT_EQ(server_->stats().open_connections, 0u);
+}
+
+TEST_P(SimulatedHttp, ForgetsServerNamesThatAreNotInUse) {
+  net::UpstreamOptions options;
+  options.idle_timeout = absl::Seconds(1);
+  Client client(&loop_, &network_, GetParam(), options);
+  for (int i = 0; i < 1000; ++i) {
+    Request& request = client.Start("/ok", "", absl::StrCat("name-", i));
+    ASSERT_TRUE(Until([&] { return request.over(); }));
+    loop_.RunFor(absl::Seconds(2));
+  }
+  EXPECT_LE(client.pool().server_names(), 64u);
 }
 
 TEST_P(SimulatedHttp, KeepsNothingOfAHostThatWentWhileItWasConnectedTo) {

@@ -312,19 +312,20 @@ TEST(LoaderProblems, SaysWhatItDoesNotActOnYet) {
               ElementsAreArray({"cleanup_interval"}));
 }
 
-TEST(LoaderProblems, ANameThatWouldNotBeCheckedIsRefused) {
-  const auto text = [](const char* value) {
+TEST(LoaderProblems, ATunnelThatWouldBeMissingIsRefused) {
+  const auto text = [](const char* more) {
     return absl::StrCat(
-        "static_resources: {clusters: [{name: c, "
-        "typed_extension_protocol_options: "
-        "{envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {'@type': "
-        "type.googleapis.com/envoy.extensions.upstreams.http.v3."
-        "HttpProtocolOptions, upstream_http_protocol_options: "
-        "{auto_san_validation: ",
-        value, "}, explicit_http_config: {http2_protocol_options: {}}}}}]}");
+        "static_resources: {clusters: [{name: c}], listeners: [{name: l, "
+        "address: {socket_address: {address: 0.0.0.0, port_value: 1}}, "
+        "filter_chains: [{filters: [{name: t, typed_config: {'@type': "
+        "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3."
+        "TcpProxy, stat_prefix: t, cluster: c",
+        more, "}}]}]}]}");
   };
-  EXPECT_EQ(LoadYaml(text("false"))->problems.errors(), 0u);
-  EXPECT_EQ(LoadYaml(text("true"))->problems.errors(), 1u);
+  EXPECT_EQ(LoadYaml(text(""))->problems.errors(), 0u);
+  EXPECT_EQ(
+      LoadYaml(text(", tunneling_config: {hostname: h}"))->problems.errors(),
+      1u);
 }
 
 TEST(LoaderProblems, TellsTheSameUnsupportedFieldOnce) {
