@@ -86,8 +86,10 @@ class MESHLIB_EXPORT Mesh {
   // Gives the target of an authority: "cluster:NAME" names a cluster
   // outright; else the API listener of exactly that name; else the listener
   // of the authority's port (80 without one) whose routes know the host; else
-  // the only listener that has routes. NotFound says what was tried; several
-  // candidates are FailedPrecondition and are listed.
+  // the only listener that has routes. "tcp://NAME:PORT" is for connections:
+  // the listener with a TCP proxy that has this name, or this address, or is
+  // the only one of the port (meshlib/tcp.h). NotFound says what was tried;
+  // several candidates are FailedPrecondition and are listed.
   absl::StatusOr<Target> Resolve(std::string_view authority);
 
   // Waits until the target could pick. DeadlineExceeded gives the reason why

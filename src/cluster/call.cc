@@ -396,6 +396,19 @@ RetryDecision Call::EndOther(base::ThreadSlot& slot, const Outcome& outcome) {
   return Decide(slot, cluster, outcome);
 }
 
+void Call::Connected() {
+  if (!open_) return;
+  base::ThreadSlot& slot = engine_->slots().Current();
+  const base::ReadSection section(engine_->slots(), slot);
+  const ClusterVersion* cluster = engine_->snapshot().cluster(cluster_id_);
+  if (cluster != nullptr && &cluster->runtime() != cluster_) cluster = nullptr;
+  Record(slot, cluster, Outcome::Ok());
+}
+
+void Call::EndConnected() {
+  if (open_) CloseAttempt(engine_->slots().Current().stripe);
+}
+
 // For client-side weighted round robin (gRFC A58): only hosts of such a
 // cluster have a place for it.
 [[gnu::noinline]] void Call::TakeLoadReport(base::ThreadSlot& slot,

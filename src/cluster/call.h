@@ -45,6 +45,11 @@ class Call {
   // Ends the open attempt. Without one: kAlreadyReported, nothing changes.
   RetryDecision End(const Outcome& outcome);
 
+  // For an attempt that lasts, a connection: it has been made. That is what it
+  // counts as, at once; it goes on being in flight until EndConnected().
+  void Connected();
+  void EndConnected();
+
   // Gives back everything that the call holds. An open attempt counts as
   // cancelled. May be called again.
   void Release() {

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
+#include <variant>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -16,6 +19,7 @@ namespace {
 
 constexpr std::string_view kClusterScheme = "cluster:";
 constexpr std::string_view kXdsScheme = "xds:///";
+constexpr std::string_view kTcpScheme = "tcp://";
 constexpr uint32_t kDefaultPort = 80;
 
 struct Candidate {
@@ -150,6 +154,89 @@ absl::StatusOr<Resolution> ResolveListener(const model::Config& config,
       "\": no listener has HTTP routes; there is ", KnownNames(config)));
 }
 
+// --- TCP ---
+
+struct TcpCandidate {
+  const model::Listener* listener;
+  const model::TcpProxy* tcp;
+};
+
+bool IsNamedFor(std::string_view cluster, std::string_view host) {
+  const size_t bar = cluster.rfind('|');
+  return bar != std::string_view::npos && cluster.substr(bar + 1) == host;
+}
+
+bool LeadsTo(const model::TcpProxy& tcp, std::string_view host) {
+  if (const auto* name = std::get_if<std::string>(&tcp.cluster)) {
+    return IsNamedFor(*name, host);
+  }
+  const auto& weighted = std::get<model::WeightedClusters>(tcp.cluster);
+  return std::any_of(
+      weighted.clusters.begin(), weighted.clusters.end(),
+      [host](const auto& cluster) { return IsNamedFor(cluster.name, host); });
+}
+
+std::vector<TcpCandidate> TcpListeners(
+    const model::Config& config,
+    absl::FunctionRef<bool(const TcpCandidate&)> keep) {
+  std::vector<TcpCandidate> found;
+  for (const auto& listener : config.listeners) {
+    for (const model::FilterChain& chain : listener->filter_chains) {
+      if (!chain.tcp.has_value()) continue;
+      const TcpCandidate candidate{listener.get(), &*chain.tcp};
+      if (keep(candidate)) found.push_back(candidate);
+    }
+  }
+  return found;
+}
+
+std::vector<TcpCandidate> FindTcp(const model::Config& config,
+                                  std::string_view name) {
+  auto found = TcpListeners(config, [&](const TcpCandidate& candidate) {
+    return candidate.listener->name == name;
+  });
+  if (!found.empty()) return found;
+  found = TcpListeners(config, [&](const TcpCandidate& candidate) {
+    return candidate.listener->address == name;
+  });
+  if (!found.empty()) return found;
+  const std::optional<uint32_t> port = PortOf(name);
+  return TcpListeners(config, [&](const TcpCandidate& candidate) {
+    return !port.has_value() || candidate.listener->port == port;
+  });
+}
+
+absl::StatusOr<Resolution> ResolveTcp(const model::Config& config,
+                                      std::string_view name) {
+  std::vector<TcpCandidate> found = FindTcp(config, name);
+  if (found.size() > 1) {
+    const std::string_view host =
+        PortOf(name).has_value() ? name.substr(0, name.rfind(':')) : name;
+    std::vector<TcpCandidate> named;
+    for (const TcpCandidate& candidate : found) {
+      if (LeadsTo(*candidate.tcp, host)) named.push_back(candidate);
+    }
+    if (!named.empty()) found = std::move(named);
+  }
+  if (found.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("authority \"", base::Excerpt(name),
+                     "\": no listener has a TCP proxy for it; there is ",
+                     KnownNames(config)));
+  }
+  if (found.size() > 1) {
+    std::vector<Candidate> candidates;
+    for (const TcpCandidate& candidate : found) {
+      candidates.push_back({candidate.listener, nullptr, nullptr});
+    }
+    return Ambiguous(name, candidates);
+  }
+  Resolution resolution;
+  resolution.listener = found.front().listener->name;
+  resolution.routes = found.front().tcp->routes;
+  return resolution;
+}
+
 }  // namespace
 
 std::string KnownNames(const model::Config& config) {
@@ -177,6 +264,9 @@ absl::StatusOr<Resolution> ResolveAuthority(const model::Config& config,
                                             std::string_view authority) {
   if (authority.substr(0, kClusterScheme.size()) == kClusterScheme) {
     return ResolveCluster(config, authority.substr(kClusterScheme.size()));
+  }
+  if (authority.substr(0, kTcpScheme.size()) == kTcpScheme) {
+    return ResolveTcp(config, authority.substr(kTcpScheme.size()));
   }
   std::string_view name = authority;
   const bool xds = name.substr(0, kXdsScheme.size()) == kXdsScheme;

@@ -14,16 +14,18 @@ namespace meshlib {
 struct Target::State {
   State(std::shared_ptr<mesh::Core> owner, std::string name, uint32_t target)
       : core(std::move(owner)), authority(std::move(name)), id(target) {
-    constexpr std::string_view kXdsScheme = "xds:///";
-    host = authority.rfind(kXdsScheme, 0) == 0
-               ? authority.substr(kXdsScheme.size())
-               : authority;
+    host = authority;
+    for (const std::string_view scheme : {"xds:///", "tcp://"}) {
+      if (authority.rfind(scheme, 0) == 0) {
+        host = authority.substr(scheme.size());
+      }
+    }
   }
   ~State();
 
   const std::shared_ptr<mesh::Core> core;
   const std::string authority;  // as given to Resolve()
-  std::string host;             // the same without "xds:///"
+  std::string host;             // the same without "xds:///" or "tcp://"
   const uint32_t id;            // in Snapshot::targets
 };
 
@@ -32,8 +34,11 @@ namespace mesh {
 // For the layers above that carry out attempts themselves.
 class TargetAccess {
  public:
+  static const std::shared_ptr<Core>& CoreOf(const Target& target) {
+    return target.state_->core;
+  }
   static uint32_t IdOf(const Target& target) { return target.state_->id; }
-  // The authority without "xds:///".
+  // The authority without "xds:///" or "tcp://".
   static const std::string& HostOf(const Target& target) {
     return target.state_->host;
   }

@@ -54,6 +54,11 @@ struct HttpConnectionManager {
 struct TcpProxy {
   std::string stat_prefix;
   std::variant<std::string, WeightedClusters> cluster;
+  // The same as one route for every connection: its clusters, hash policy,
+  // idle_timeout, max_stream_duration (max_downstream_connection_duration), and
+  // a retry policy whose num_retries is max_connect_attempts less one and whose
+  // base_interval, if it is not 0, is that of backoff_options. Not null.
+  std::shared_ptr<const RouteConfig> routes;
 };
 
 struct FilterChain {

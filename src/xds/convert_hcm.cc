@@ -217,6 +217,78 @@ model::HttpConnectionManager ConvertHttpConnectionManager(
   return out;
 }
 
+namespace {
+
+model::RetryPolicy ConvertConnectAttempts(const TcpProxy& in,
+                                          FieldErrors& errors) {
+  model::RetryPolicy out;
+  const uint32_t attempts =
+      in.has_max_connect_attempts() ? in.max_connect_attempts().value() : 1;
+  out.num_retries = std::max(attempts, 1u) - 1;
+  out.base_interval = absl::ZeroDuration();
+  if (in.has_backoff_options()) {
+    ScopedField scope(errors, "backoff_options");
+    const auto& backoff = in.backoff_options();
+    out.base_interval = ConvertOptionalDuration(backoff.has_base_interval(),
+                                                backoff.base_interval(),
+                                                "base_interval", errors)
+                            .value_or(out.base_interval);
+    out.max_interval =
+        ConvertOptionalDuration(backoff.has_max_interval(),
+                                backoff.max_interval(), "max_interval", errors);
+  }
+  // Envoy would not mind to draw the same host again.
+  out.previous_hosts = true;
+  out.host_selection_retry_max_attempts = 5;
+  return out;
+}
+
+std::shared_ptr<const model::RouteConfig> ConvertTcpRoutes(
+    const TcpProxy& in, const model::TcpProxy& out, FieldErrors& errors) {
+  model::RouteAction action;
+  std::visit([&](const auto& cluster) { action.cluster = cluster; },
+             out.cluster);
+  action.timeout = absl::ZeroDuration();
+  action.idle_timeout =
+      ConvertOptionalDuration(in.has_idle_timeout(), in.idle_timeout(),
+                              "idle_timeout", errors)
+          .value_or(absl::Hours(1));
+  action.max_stream_duration.emplace().max_stream_duration =
+      ConvertOptionalDuration(in.has_max_downstream_connection_duration(),
+                              in.max_downstream_connection_duration(),
+                              "max_downstream_connection_duration", errors);
+  action.retry_policy = ConvertConnectAttempts(in, errors);
+  for (const auto& policy : in.hash_policy()) {
+    model::HashPolicy& to = action.hash_policy.emplace_back();
+    to.kind = policy.has_filter_state() ? model::HashPolicy::Kind::kFilterState
+                                        : model::HashPolicy::Kind::kSourceIp;
+    to.name = policy.filter_state().key();
+  }
+  auto routes = std::make_shared<model::RouteConfig>();
+  routes->name = in.stat_prefix();
+  model::VirtualHost& host = routes->virtual_hosts.emplace_back();
+  host.name = in.stat_prefix();
+  host.domains = {"*"};
+  host.routes.emplace_back().action = std::move(action);
+  return routes;
+}
+
+void NoteTcpUnsupported(const TcpProxy& in, FieldErrors& errors) {
+  if (in.has_metadata_match()) {
+    errors.UnsupportedAt("metadata_match",
+                         "subsets of hosts are not supported yet");
+  }
+  if (in.access_log_size() > 0) {
+    errors.UnsupportedAt("access_log", "is not supported yet");
+  }
+  if (in.has_max_downstream_connection_duration_jitter_percentage()) {
+    errors.UnsupportedAt("max_downstream_connection_duration_jitter_percentage",
+                         "is not supported yet");
+  }
+}
+
+}  // namespace
+
 model::TcpProxy ConvertTcpProxy(const TcpProxy& in, FieldErrors& errors,
                                 DeferredChecks* deferred) {
   model::TcpProxy out;
@@ -244,8 +316,8 @@ model::TcpProxy ConvertTcpProxy(const TcpProxy& in, FieldErrors& errors,
     }
     out.cluster = std::move(weighted);
   }
-  ConvertOptionalDuration(in.has_idle_timeout(), in.idle_timeout(),
-                          "idle_timeout", errors);
+  out.routes = ConvertTcpRoutes(in, out, errors);
+  NoteTcpUnsupported(in, errors);
   return out;
 }
 

@@ -1,0 +1,529 @@
+#include "client/tcp_call.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "base/strings.h"
+#include "mesh/target_state.h"
+#include "mesh/upstream.h"
+
+namespace meshlib::client {
+namespace {
+
+using event::IoResult;
+using ReadResult = tcp::AsyncStream::ReadResult;
+
+constexpr size_t kReadBytes = size_t{16} << 10;
+// Large writes of a blocking caller go in pieces, so that what the system does
+// not take need not be copied as a whole.
+constexpr size_t kPiece = size_t{64} << 10;
+constexpr absl::Duration kLongestWait = absl::Hours(1);
+
+size_t IoIndex(mesh::Core& core, const mesh::Transport& transport) {
+  return core.engine().slots().Current().stripe.index % transport.size();
+}
+
+}  // namespace
+
+TcpCall::TcpCall(const Target& target, mesh::Transport* transport,
+                 const tcp::ConnectOptions& options,
+                 std::shared_ptr<tcp::StreamObserver> observer)
+    : core_(mesh::TargetAccess::CoreOf(target)),
+      target_(target),
+      transport_(transport),
+      options_(options),
+      io_(&transport->io(IoIndex(*core_, *transport))),
+      observer_(std::move(observer)) {}
+
+tcp::Stream TcpCall::StreamOf(std::shared_ptr<TcpCall> call) {
+  return tcp::Stream(std::move(call));
+}
+
+tcp::AsyncStream TcpCall::AsyncStreamOf(std::shared_ptr<TcpCall> call) {
+  return tcp::AsyncStream(std::move(call));
+}
+
+absl::Time TcpCall::Now() const { return core_->engine().clock().Now(); }
+
+void TcpCall::RunOnLoop(void (TcpCall::*what)()) {
+  io_->loop().Post([self = shared_from_this(), what] { ((*self).*what)(); });
+}
+
+void TcpCall::Begin() {
+  const auto self = shared_from_this();
+  if (!io_->Enter(self)) {
+    // There may be no loop left to do it.
+    return Finish(absl::FailedPreconditionError("the mesh is shut down"));
+  }
+  io_->loop().Post([self] {
+    if (self->over_) return;
+    if (self->options_.timeout != absl::InfiniteDuration()) {
+      self->deadline_timer_ =
+          self->io_->loop().RunAt(self->Now() + self->options_.timeout, [self] {
+            self->deadline_timer_.reset();
+            self->Finish(absl::DeadlineExceededError(
+                absl::StrCat("target \"", self->target_.authority(),
+                             "\": no connection within ",
+                             absl::FormatDuration(self->options_.timeout),
+                             self->failure_.ok() ? "" : "; the last failure: ",
+                             self->failure_.message())));
+          });
+    }
+    self->Pick();
+  });
+}
+
+void TcpCall::Cancel() { FailLater(absl::CancelledError("was cancelled")); }
+
+void TcpCall::FailLater(absl::Status status) {
+  io_->loop().Post(
+      [self = shared_from_this(), status = std::move(status)]() mutable {
+        self->Finish(std::move(status));
+      });
+}
+
+// --- Connecting ---
+
+void TcpCall::Pick() {
+  if (over_) return;
+  pool_ = nullptr;
+  refused_ = PickFailure::kNone;
+  Request request;
+  request.hash = options_.hash;
+  call_.Next(core_->engine(), mesh::TargetAccess::IdOf(target_), request,
+             mesh::TargetAccess::HostOf(target_), *this);
+  if (pool_ != nullptr) return Dial();
+  PickResult result;
+  result.failure = refused_;
+  const absl::Status status = result.status();
+  Finish(absl::Status(
+      status.code(),
+      absl::StrCat(
+          "target \"", target_.authority(), "\": ", status.message(),
+          failure_.ok() ? "" : "; the last failure: ", failure_.message())));
+}
+
+void TcpCall::Start(const cluster::AttemptPlan& plan) {
+  const auto& upstream =
+      static_cast<const mesh::Upstream&>(*plan.cluster->attachment());
+  host_ = plan.host;
+  upstream_ = upstream.options(*plan.host, false);
+  pool_ = &transport_->PoolOf(*plan.host, upstream);
+  base::MutexLock lock(mutex_);
+  peer_.host = std::string(plan.host->address_view());
+  peer_.cluster = plan.cluster->runtime().name();
+  peer_.attempts = plan.number;
+  if (plan.number > 1) return;
+  const model::RetryPolicy* const policy =
+      plan.route == nullptr ? nullptr : plan.route->retry_policy();
+  if (policy != nullptr) {
+    max_attempts_ = policy->num_retries + 1;
+    if (policy->base_interval > absl::ZeroDuration()) {
+      const absl::Duration base =
+          std::max(policy->base_interval, absl::Milliseconds(1));
+      backoff_.emplace(
+          base, std::max(base, policy->max_interval.value_or(10 * base)));
+    }
+  }
+  max_attempts_ = std::max(
+      options_.max_connect_attempts.value_or(max_attempts_), uint32_t{1});
+  idle_timeout_ = plan.idle_timeout;
+  max_duration_ = plan.max_stream_duration;
+}
+
+void TcpCall::Dial() {
+  breakers_ = pool_->breakers();
+  if (!breakers_->TryConnect(false)) {
+    breakers_ = nullptr;
+    return OnAttemptFailed(Outcome::Kind::kOverflow,
+                           absl::ResourceExhaustedError(
+                               "circuit breaker max_connections is open"));
+  }
+  auto endpoint = std::make_shared<const net::DialEndpoint>(
+      net::DialEndpoint::Of(*host_, upstream_->happy_eyeballs, ""));
+  dialer_ = net::Dialer::Begin(&io_->loop(), &io_->network(), upstream_,
+                               std::move(endpoint), {},
+                               [self = shared_from_this()](auto made) {
+                                 self->OnDialled(std::move(made));
+                               });
+}
+
+void TcpCall::OnDialled(absl::StatusOr<net::Dialer::Connection> made) {
+  dialer_ = nullptr;
+  if (made.ok()) return Establish(*std::move(made));
+  std::exchange(breakers_, nullptr)->Disconnected();
+  OnAttemptFailed(absl::IsDeadlineExceeded(made.status())
+                      ? Outcome::Kind::kConnectTimeout
+                      : Outcome::Kind::kConnectFailure,
+                  made.status());
+}
+
+void TcpCall::OnAttemptFailed(Outcome::Kind kind, absl::Status status) {
+  call_.End(Outcome::Failure(kind));
+  {
+    base::MutexLock lock(mutex_);
+    failure_ = absl::Status(
+        status.code(),
+        absl::StrCat("cluster \"", peer_.cluster, "\", host ", peer_.host, ": ",
+                     status.message(), " (attempt ", peer_.attempts, ")"));
+  }
+  if (call_.attempts() >= max_attempts_) return Finish(failure_);
+  if (!backoff_.has_value()) return RunOnLoop(&TcpCall::Pick);
+  const uint64_t random = core_->engine().slots().Current().random.Next();
+  timer_ = io_->loop().RunAt(Now() + backoff_->Next(random),
+                             [self = shared_from_this()] {
+                               self->timer_.reset();
+                               self->Pick();
+                             });
+}
+
+void TcpCall::Establish(net::Dialer::Connection made) {
+  if (deadline_timer_.has_value()) {
+    io_->loop().Cancel(*std::exchange(deadline_timer_, std::nullopt));
+  }
+  connected_ = true;
+  call_.Connected();
+  made.stream->SetHandler(this);
+  {
+    base::MutexLock reading(read_mutex_);
+    base::MutexLock writing(write_mutex_);
+    stream_ = std::move(made.stream);
+    room_ = std::max(upstream_->buffer_limit, 1u);
+    stream_->WantRead(wants_read_);
+    stream_->WantWrite(!out_.empty() || write_closed_);
+  }
+  Touch();
+  ends_ = Now() + max_duration_;
+  Watch();
+  TellConnected();
+}
+
+void TcpCall::TellConnected() {
+  tcp::Peer peer;
+  {
+    base::MutexLock lock(mutex_);
+    is_connected_ = true;
+    peer = peer_;
+    changed_.NotifyAll();
+  }
+  if (observer_ == nullptr) return;
+  tcp::AsyncStream stream(shared_from_this());
+  observer_->OnConnect(stream, peer);
+}
+
+// --- The connection ---
+
+void TcpCall::Touch() {
+  touched_ns_.store(absl::ToUnixNanos(Now()), std::memory_order_relaxed);
+}
+
+// Comes back when the idle timeout would be over if nothing went by then.
+void TcpCall::Watch() {
+  if (over_) return;
+  const absl::Time idle_at =
+      absl::FromUnixNanos(touched_ns_.load(std::memory_order_relaxed)) +
+      idle_timeout_;
+  const absl::Time now = Now();
+  if (now >= ends_) {
+    return Finish(absl::DeadlineExceededError(
+        "max_downstream_connection_duration is over"));
+  }
+  if (now >= idle_at) {
+    return Finish(absl::DeadlineExceededError(
+        absl::StrCat("idle_timeout: nothing went for ",
+                     absl::FormatDuration(idle_timeout_))));
+  }
+  const absl::Time next = std::min(idle_at, ends_);
+  if (next == absl::InfiniteFuture()) return;
+  timer_ = io_->loop().RunAt(next, [self = shared_from_this()] {
+    self->timer_.reset();
+    self->Watch();
+  });
+}
+
+ReadResult TcpCall::Read(std::string& bytes) {
+  switch (ReadNow(bytes)) {
+    case Reading::kData:
+      return ReadResult::kData;
+    case Reading::kNothing:
+      return ReadResult::kNothing;
+    default:
+      return ReadResult::kEnd;
+  }
+}
+
+TcpCall::Reading TcpCall::ReadNow(std::string& bytes) {
+  base::MutexLock lock(read_mutex_);
+  if (read_ended_) return Reading::kEnd;
+  if (stream_ == nullptr) {
+    wants_read_ = true;
+    base::MutexLock state(mutex_);
+    return done_.has_value() ? Reading::kFailed : Reading::kNothing;
+  }
+  const size_t before = bytes.size();
+  bytes.resize(before + kReadBytes);
+  const IoResult result =
+      stream_->Read(absl::MakeSpan(bytes.data() + before, kReadBytes));
+  bytes.resize(before + result.bytes);
+  switch (result.code) {
+    case IoResult::Code::kDone:
+      bytes_read_.fetch_add(result.bytes, std::memory_order_relaxed);
+      Touch();
+      return Reading::kData;
+    case IoResult::Code::kBlocked:
+      stream_->WantRead(true);
+      return Reading::kNothing;
+    case IoResult::Code::kEnded:
+      read_ended_ = true;
+      stream_->WantRead(false);
+      RunOnLoop(&TcpCall::FinishIfEnded);
+      return Reading::kEnd;
+    case IoResult::Code::kFailed:
+      FailLater(stream_->error());
+      return Reading::kFailed;
+  }
+  return Reading::kFailed;
+}
+
+void TcpCall::OnReadable() {
+  {
+    base::MutexLock lock(read_mutex_);
+    if (stream_ == nullptr) return;
+    stream_->WantRead(false);
+  }
+  {
+    base::MutexLock lock(mutex_);
+    readable_ = true;
+    changed_.NotifyAll();
+  }
+  if (observer_ == nullptr) return;
+  tcp::AsyncStream stream(shared_from_this());
+  observer_->OnReadable(stream);
+}
+
+bool TcpCall::Write(std::string_view bytes) {
+  base::MutexLock lock(write_mutex_);
+  if (write_closed_ || write_over_) return false;
+  if (stream_ != nullptr && out_.empty()) {
+    IoResult result;
+    while (!bytes.empty()) {
+      result = stream_->Write({bytes});
+      bytes.remove_prefix(result.bytes);
+      bytes_written_.fetch_add(result.bytes, std::memory_order_relaxed);
+      if (result.code != IoResult::Code::kDone) break;
+    }
+    Touch();
+    if (result.code == IoResult::Code::kFailed ||
+        result.code == IoResult::Code::kEnded) {
+      write_over_ = true;
+      FailLater(stream_->error());
+      return false;
+    }
+  }
+  if (!bytes.empty()) {
+    out_.append(bytes);
+    if (stream_ != nullptr) stream_->WantWrite(true);
+  }
+  if (out_.size() - out_at_ < room_) return true;
+  wants_room_ = true;
+  return false;
+}
+
+void TcpCall::Flush() {
+  while (out_at_ < out_.size()) {
+    const IoResult result =
+        stream_->Write({std::string_view(out_).substr(out_at_)});
+    out_at_ += result.bytes;
+    bytes_written_.fetch_add(result.bytes, std::memory_order_relaxed);
+    if (result.bytes != 0) Touch();
+    if (result.code == IoResult::Code::kDone) continue;
+    if (result.code == IoResult::Code::kBlocked) return;
+    write_over_ = true;
+    stream_->WantWrite(false);
+    return FailLater(stream_->error());
+  }
+  std::string().swap(out_);
+  out_at_ = 0;
+}
+
+void TcpCall::OnWritable() {
+  bool told = false;
+  bool ended = false;
+  {
+    base::MutexLock lock(write_mutex_);
+    if (stream_ == nullptr || write_over_) return;
+    const bool sent = out_.empty();  // all that was written before
+    Flush();
+    if (write_over_) return;
+    if (out_.empty()) {
+      told = std::exchange(wants_room_, false);
+      // What TLS holds is sent when this comes once more.
+      if (sent || !write_closed_) stream_->WantWrite(false);
+      if (sent && write_closed_ && !write_ended_) {
+        stream_->CloseWrite();
+        write_ended_ = ended = true;
+      }
+    }
+  }
+  if (told) TellWritable();
+  if (ended) FinishIfEnded();
+}
+
+void TcpCall::TellWritable() {
+  {
+    base::MutexLock lock(mutex_);
+    writable_ = true;
+    changed_.NotifyAll();
+  }
+  if (observer_ == nullptr) return;
+  tcp::AsyncStream stream(shared_from_this());
+  observer_->OnWritable(stream);
+}
+
+void TcpCall::CloseWrite() {
+  base::MutexLock lock(write_mutex_);
+  if (write_closed_ || write_over_) return;
+  write_closed_ = true;
+  if (stream_ != nullptr) stream_->WantWrite(true);
+}
+
+// --- The end ---
+
+void TcpCall::FinishIfEnded() {
+  {
+    base::MutexLock reading(read_mutex_);
+    base::MutexLock writing(write_mutex_);
+    if (!read_ended_ || !write_ended_) return;
+  }
+  Finish(absl::OkStatus());
+}
+
+void TcpCall::Finish(absl::Status status) {
+  if (std::exchange(over_, true)) return;
+  const auto self = shared_from_this();
+  std::unique_ptr<event::Stream> stream;
+  {
+    base::MutexLock reading(read_mutex_);
+    base::MutexLock writing(write_mutex_);
+    stream = std::move(stream_);
+    write_over_ = true;
+    std::string().swap(out_);
+    out_at_ = 0;
+    base::MutexLock lock(mutex_);
+    done_ = status;
+    changed_.NotifyAll();
+  }
+  stream.reset();
+  Release();
+  if (observer_ == nullptr) return;
+  tcp::AsyncStream shown(self);
+  std::exchange(observer_, nullptr)->OnDone(shown, status);
+}
+
+// Everything that the mesh counts or keeps for it.
+void TcpCall::Release() {
+  event::IoLoop& loop = io_->loop();
+  if (timer_.has_value()) loop.Cancel(*std::exchange(timer_, std::nullopt));
+  if (deadline_timer_.has_value()) {
+    loop.Cancel(*std::exchange(deadline_timer_, std::nullopt));
+  }
+  if (dialer_ != nullptr) std::exchange(dialer_, nullptr)->Abandon();
+  if (breakers_ != nullptr) std::exchange(breakers_, nullptr)->Disconnected();
+  if (connected_) call_.EndConnected();
+  call_.Release();
+  io_->Leave(shared_from_this());
+}
+
+tcp::Peer TcpCall::peer() const {
+  base::MutexLock lock(mutex_);
+  return peer_;
+}
+
+tcp::Counts TcpCall::counts() const {
+  return {bytes_read_.load(std::memory_order_relaxed),
+          bytes_written_.load(std::memory_order_relaxed)};
+}
+
+// --- Callers that block ---
+
+absl::Status TcpCall::MayBlock() const {
+  if (!transport_->OnIoThread()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "a connection that blocks, in a callback, would wait for its own thread");
+}
+
+bool TcpCall::Wait(absl::Time deadline) {
+  if (deadline == absl::InfiniteFuture()) {
+    changed_.Wait(mutex_);
+    return true;
+  }
+  const absl::Duration left = deadline - Now();
+  if (left <= absl::ZeroDuration()) return false;
+  changed_.WaitFor(mutex_, std::min(left, kLongestWait));
+  return true;
+}
+
+absl::Status TcpCall::WaitConnected() {
+  base::MutexLock lock(mutex_);
+  while (!is_connected_ && !done_.has_value()) changed_.Wait(mutex_);
+  return done_.value_or(absl::OkStatus());
+}
+
+absl::Status TcpCall::WriteAll(std::string_view bytes, absl::Time deadline) {
+  absl::Status may = MayBlock();
+  if (!may.ok()) return may;
+  while (!bytes.empty()) {
+    {
+      base::MutexLock lock(mutex_);
+      if (done_.has_value()) break;
+      writable_ = false;
+    }
+    const bool room = Write(bytes.substr(0, kPiece));
+    bytes.remove_prefix(std::min(kPiece, bytes.size()));
+    if (room) continue;
+    {
+      base::MutexLock lock(write_mutex_);
+      if (write_closed_) {
+        return absl::FailedPreconditionError("was closed for writing");
+      }
+    }
+    base::MutexLock lock(mutex_);
+    while (!writable_ && !done_.has_value()) {
+      if (!Wait(deadline)) {
+        return absl::DeadlineExceededError("the peer does not take more");
+      }
+    }
+  }
+  base::MutexLock lock(mutex_);
+  if (!done_.has_value()) return absl::OkStatus();
+  if (!done_->ok()) return *done_;
+  return absl::FailedPreconditionError("the connection has ended");
+}
+
+absl::StatusOr<bool> TcpCall::ReadSome(std::string& bytes,
+                                       absl::Time deadline) {
+  const absl::Status may = MayBlock();
+  if (!may.ok()) return may;
+  bytes.clear();
+  while (true) {
+    {
+      base::MutexLock lock(mutex_);
+      readable_ = false;
+    }
+    const Reading result = ReadNow(bytes);
+    if (result == Reading::kData) return true;
+    if (result == Reading::kEnd) return false;
+    base::MutexLock lock(mutex_);
+    // What failed is told a moment later.
+    while (!done_.has_value() && (result == Reading::kFailed || !readable_)) {
+      if (!Wait(deadline)) {
+        return absl::DeadlineExceededError("the peer sends nothing");
+      }
+    }
+    if (result == Reading::kFailed) return *done_;
+  }
+}
+
+}  // namespace meshlib::client

@@ -1,0 +1,537 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <future>
+#include <set>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "test/client/tcp_fixture.h"
+#include "test/security/test_certificates.h"
+
+namespace meshlib::client {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr size_t kMegabyte = size_t{1} << 20;
+
+TEST_F(TcpTest, CarriesBytesBothWaysAndEndsEachHalfForItself) {
+  Start(1);
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  EXPECT_EQ(stream->peer().host, servers_[0]->address());
+  EXPECT_EQ(stream->peer().cluster, "db");
+  EXPECT_EQ(stream->peer().attempts, 1u);
+  ASSERT_TRUE(stream->Write("hello").ok());
+  std::string bytes;
+  const auto more = stream->Read(bytes);
+  ASSERT_TRUE(more.ok()) << more.status();
+  EXPECT_EQ(bytes, "hello");
+  ASSERT_TRUE(stream->Write("last").ok());
+  ASSERT_TRUE(stream->CloseWrite().ok());
+  EXPECT_EQ(stream->Write("x").code(), absl::StatusCode::kFailedPrecondition);
+  const auto rest = ReadAll(*stream);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  EXPECT_EQ(*rest, "last");
+  EXPECT_EQ(stream->counts().bytes_written, 9u);
+  EXPECT_EQ(stream->counts().bytes_read, 9u);
+}
+
+TEST_F(TcpTest, WritesOnAfterThePeerHasEndedItsHalf) {
+  Start(1);
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  ASSERT_TRUE(Eventually([&] { return servers_[0]->open() == 1; }));
+  servers_[0]->SendAndEnd("bye");
+  const auto rest = ReadAll(*stream);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  EXPECT_EQ(*rest, "bye");
+}
+
+TEST_F(TcpTest, CarriesManyMegabytesThroughSmallBuffers) {
+  Start(1);
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  std::string sent(16 * kMegabyte, 'x');
+  for (size_t i = 0; i < sent.size(); ++i) {
+    sent[i] = static_cast<char>((i * 2654435761U) >> 16);
+  }
+  std::thread writer([&] {
+    EXPECT_TRUE(stream->Write(sent).ok());
+    EXPECT_TRUE(stream->CloseWrite().ok());
+  });
+  const auto received = ReadAll(*stream);
+  writer.join();
+  ASSERT_TRUE(received.ok()) << received.status();
+  EXPECT_TRUE(*received == sent);
+}
+
+TEST_F(TcpTest, HoldsBackWhoWritesToAPeerThatDoesNotRead) {
+  StartServers(1);
+  servers_[0]->SetReads(false);
+  StartMesh();
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  const std::string bytes(64 * kMegabyte, 'x');
+  const absl::Status status =
+      stream->Write(bytes, absl::Now() + absl::Milliseconds(300));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
+  EXPECT_LT(stream->counts().bytes_written, 32 * kMegabyte);
+}
+
+TEST_F(TcpTest, WaitsForBytesUntilTheDeadlineAndNoLonger) {
+  Start(1);
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  std::string bytes;
+  const absl::Time start = absl::Now();
+  const auto nothing = stream->Read(bytes, start + absl::Milliseconds(50));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(nothing.status()));
+  EXPECT_GE(absl::Now(), start + absl::Milliseconds(50));
+  ASSERT_TRUE(stream->Write("still here").ok());
+  ASSERT_TRUE(stream->Read(bytes).ok());
+  EXPECT_EQ(bytes, "still here");
+}
+
+TEST_F(TcpTest, CancelsAReaderThatWaits) {
+  Start(1);
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  auto reading = std::async(std::launch::async, [&] {
+    std::string bytes;
+    return stream->Read(bytes).status();
+  });
+  stream->Cancel();
+  EXPECT_TRUE(absl::IsCancelled(reading.get()));
+  EXPECT_TRUE(Eventually([&] { return servers_[0]->open() == 0; }));
+}
+
+TEST_F(TcpTest, ClosesWhatIsDropped) {
+  Start(1);
+  {
+    auto stream = Connect();
+    ASSERT_TRUE(stream.ok()) << stream.status();
+    ASSERT_TRUE(Eventually([&] { return servers_[0]->open() == 1; }));
+  }
+  EXPECT_TRUE(Eventually([&] { return servers_[0]->open() == 0; }));
+}
+
+TEST_F(TcpTest, SaysThatTheHostWasLost) {
+  Start(1);
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  ASSERT_TRUE(Eventually([&] { return servers_[0]->open() == 1; }));
+  servers_[0]->Kill();
+  std::string bytes;
+  EXPECT_TRUE(absl::IsUnavailable(stream->Read(bytes).status()));
+  EXPECT_TRUE(absl::IsUnavailable(stream->Write("x")));
+}
+
+// --- Choosing hosts ---
+
+TEST_F(TcpTest, TriesOtherHostsUpToMaxConnectAttempts) {
+  proxy_ = "cluster: db, max_connect_attempts: 4";
+  StartServers(6);
+  StartMesh();
+  for (size_t i = 0; i < 6; i += 2) servers_[i]->Kill();
+  std::set<std::string> hosts;
+  for (int i = 0; i < 50; ++i) {
+    auto stream = Connect();
+    ASSERT_TRUE(stream.ok()) << stream.status();
+    hosts.insert(stream->peer().host);
+    ASSERT_TRUE(stream->Write("x").ok());
+    std::string bytes;
+    ASSERT_TRUE(stream->Read(bytes).ok());
+  }
+  EXPECT_EQ(hosts.size(), 3u);
+}
+
+TEST_F(TcpTest, TriesOneHostUnlessItIsToldOtherwise) {
+  StartServers(1);
+  StartMesh();
+  servers_[0]->Kill();
+  auto stream = Connect();
+  EXPECT_TRUE(absl::IsUnavailable(stream.status())) << stream.status();
+  EXPECT_THAT(std::string(stream.status().message()),
+              HasSubstr("cluster \"db\", host " + servers_[0]->address()));
+  EXPECT_THAT(std::string(stream.status().message()), HasSubstr("(attempt 1)"));
+  tcp::ConnectOptions options;
+  options.max_connect_attempts = 3;
+  EXPECT_THAT(std::string(Connect("db:5432", options).status().message()),
+              HasSubstr("(attempt 3)"));
+}
+
+TEST_F(TcpTest, FindsAHealthyHostOfAClusterThatIsNamed) {
+  StartServers(4);
+  StartMesh();
+  for (size_t i = 0; i < 4; i += 2) servers_[i]->Kill();
+  tcp::ConnectOptions options;
+  options.max_connect_attempts = 3;
+  for (int i = 0; i < 20; ++i) {
+    const auto stream = Connect("cluster:db", options);
+    ASSERT_TRUE(stream.ok()) << stream.status();
+  }
+  // By then, back-off makes one attempt enough.
+  for (int i = 0; i < 20; ++i) {
+    const auto stream = Connect("cluster:db");
+    ASSERT_TRUE(stream.ok()) << stream.status();
+  }
+}
+
+TEST_F(TcpTest, EjectsAHostThatCannotBeReached) {
+  cluster_ =
+      "outlier_detection: {consecutive_5xx: 3, max_ejection_percent: 50, "
+      "base_ejection_time: 600s},";
+  proxy_ = "cluster: db, max_connect_attempts: 2";
+  StartServers(2);
+  StartMesh();
+  servers_[0]->Kill();
+  ASSERT_TRUE(Eventually([&] {
+    const auto stream = Connect();
+    EXPECT_TRUE(stream.ok()) << stream.status();
+    const Explanation why = mesh_->Resolve("cluster:db")->Explain({});
+    for (const auto& host : why.hosts) {
+      if (host.ejected) return true;
+    }
+    return false;
+  }));
+}
+
+TEST_F(TcpTest, SplitsConnectionsByWeight) {
+  StartServers(2);
+  clusters_ = Cluster("a", {servers_[0]->address()}) +
+              Cluster("b", {servers_[1]->address()});
+  proxy_ =
+      "weighted_clusters: {clusters: [{name: a, weight: 1}, {name: b, weight: "
+      "3}]}";
+  StartMesh();
+  int to_b = 0;
+  for (int i = 0; i < 200; ++i) {
+    const auto stream = Connect();
+    ASSERT_TRUE(stream.ok()) << stream.status();
+    if (stream->peer().cluster == "b") ++to_b;
+  }
+  EXPECT_NEAR(to_b, 150, 35);
+}
+
+TEST_F(TcpTest, BalancesByTheConnectionsThatLast) {
+  cluster_ = "lb_policy: LEAST_REQUEST,";
+  Start(2);
+  std::vector<tcp::Stream> streams;
+  int first = 0;
+  for (int i = 0; i < 20; ++i) {
+    auto stream = Connect();
+    ASSERT_TRUE(stream.ok()) << stream.status();
+    if (stream->peer().host == servers_[0]->address()) ++first;
+    streams.push_back(*std::move(stream));
+  }
+  EXPECT_EQ(first, 10);
+}
+
+TEST_F(TcpTest, FindsListenersByNameAddressPortAndIstiosClusterNames) {
+  StartServers(2);
+  const std::string a = "outbound|9000||a.shop.svc";
+  const std::string b = "outbound|9000||b.shop.svc";
+  clusters_ = Cluster(a, {servers_[0]->address()}) +
+              Cluster(b, {servers_[1]->address()});
+  listeners_ = TcpProxyAt("first", "10.0.0.1:9000", "cluster: '" + a + "'") +
+               TcpProxyAt("second", "10.0.0.2:9000", "cluster: '" + b + "'") +
+               TcpProxyAt("third", "0.0.0.0:9001", "cluster: '" + b + "'");
+  StartMesh();
+  const auto cluster_of = [&](const std::string& name) {
+    const auto stream = Connect(name);
+    return stream.ok() ? stream->peer().cluster
+                       : std::string(stream.status().message());
+  };
+  EXPECT_EQ(cluster_of("first"), a);
+  EXPECT_EQ(cluster_of("second"), b);
+  EXPECT_EQ(cluster_of("10.0.0.2:9000"), b);
+  EXPECT_EQ(cluster_of("whatever:9001"), b);
+  EXPECT_EQ(cluster_of("a.shop.svc:9000"), a);
+  EXPECT_EQ(cluster_of("b.shop.svc:9000"), b);
+  EXPECT_EQ(Connect("c.shop.svc:9000").status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(cluster_of("x:1"), HasSubstr("no listener has a TCP proxy"));
+  EXPECT_EQ(Connect("x:1").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(TcpTest, PicksForConnectionsOfTheApplicationsOwn) {
+  Start(1);
+  const auto target = mesh_->Resolve("tcp://db:5432");
+  ASSERT_TRUE(target.ok()) << target.status();
+  PickResult pick = target->Pick();
+  ASSERT_TRUE(pick.ok()) << pick.status();
+  EXPECT_EQ(pick.address, servers_[0]->address());
+  target->Report(pick.token, Outcome::Ok());
+}
+
+// --- Limits ---
+
+TEST_F(TcpTest, RefusesMoreConnectionsThanTheClusterMayHave) {
+  cluster_ = "circuit_breakers: {thresholds: [{max_connections: 2}]},";
+  Start(2);
+  auto first = Connect();
+  auto second = Connect();
+  ASSERT_TRUE(first.ok() && second.ok());
+  const auto third = Connect();
+  EXPECT_EQ(third.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(third.status().message()),
+              HasSubstr("max_connections"));
+  first->Cancel();
+  EXPECT_TRUE(Eventually([&] { return Connect().ok(); }));
+}
+
+TEST_F(TcpTest, GoesToAnotherHostWhereOneMayHaveNoMoreConnections) {
+  cluster_ = "circuit_breakers: {per_host_thresholds: [{max_connections: 1}]},";
+  proxy_ = "cluster: db, max_connect_attempts: 2";
+  Start(2);
+  auto first = Connect();
+  auto second = Connect();
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_NE(first->peer().host, second->peer().host);
+  EXPECT_EQ(Connect().status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(TcpTest, ClosesConnectionsThatAreIdle) {
+  proxy_ = "cluster: db, idle_timeout: 0.2s";
+  Start(1);
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  std::string bytes;
+  const absl::Time start = absl::Now();
+  // Bytes that go keep it open.
+  while (absl::Now() < start + absl::Milliseconds(300)) {
+    ASSERT_TRUE(stream->Write("x").ok());
+    ASSERT_TRUE(stream->Read(bytes).ok());
+  }
+  const absl::Status status = stream->Read(bytes).status();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("idle_timeout"));
+  EXPECT_TRUE(Eventually([&] { return servers_[0]->open() == 0; }));
+}
+
+TEST_F(TcpTest, ClosesConnectionsThatLastTooLong) {
+  proxy_ = "cluster: db, max_downstream_connection_duration: 0.1s";
+  Start(1);
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  std::string bytes;
+  absl::Status status;
+  while (status.ok()) {
+    status = stream->Write("x");
+    if (status.ok()) status = stream->Read(bytes).status();
+  }
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
+}
+
+TEST_F(TcpTest, GivesUpAfterTheTimeoutOfAConnect) {
+  // TLS that nobody answers.
+  StartServers(1);
+  servers_[0]->SetReads(false);
+  cluster_ =
+      "transport_socket: {name: tls, typed_config: {'@type': "
+      "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
+      "UpstreamTlsContext}},";
+  StartMesh();
+  tcp::ConnectOptions options;
+  options.timeout = absl::Milliseconds(100);
+  const auto stream = Connect("db:5432", options);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(stream.status())) << stream.status();
+  EXPECT_TRUE(Eventually([&] { return servers_[0]->accepted() == 1; }));
+}
+
+TEST_F(TcpTest, EndsConnectionsWithTheMesh) {
+  Start(1);
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  const auto target = mesh_->Resolve("tcp://db:5432");
+  auto reading = std::async(std::launch::async, [&] {
+    std::string bytes;
+    return stream->Read(bytes).status();
+  });
+  mesh_->Shutdown();
+  EXPECT_FALSE(reading.get().ok());
+  EXPECT_FALSE(tcp::Connect(*target).ok());
+  EXPECT_TRUE(Eventually([&] { return servers_[0]->open() == 0; }));
+}
+
+// --- Without blocking ---
+
+class Recorder final : public tcp::StreamObserver {
+ public:
+  void OnConnect(tcp::AsyncStream& stream, const tcp::Peer& peer) override {
+    host = peer.host;
+    ReadOn(stream);
+  }
+  void OnReadable(tcp::AsyncStream& stream) override { ReadOn(stream); }
+  void OnWritable(tcp::AsyncStream& stream) override {
+    ++writable;
+    if (on_writable) on_writable(stream);
+  }
+  void OnDone(tcp::AsyncStream& stream, const absl::Status& status) override {
+    done.set_value(status);
+  }
+  void ReadOn(tcp::AsyncStream& stream) {
+    while (stream.Read(received) == tcp::AsyncStream::ReadResult::kData) {
+    }
+  }
+
+  std::string host;
+  std::string received;
+  int writable = 0;
+  std::function<void(tcp::AsyncStream&)> on_writable;
+  std::promise<absl::Status> done;
+};
+
+TEST_F(TcpTest, TellsTheObserverWhatHappens) {
+  Start(1);
+  const auto target = mesh_->Resolve("tcp://db:5432");
+  auto observer = std::make_shared<Recorder>();
+  // Also what is written before there is a connection arrives.
+  tcp::AsyncStream stream = tcp::ConnectAsync(*target, observer);
+  EXPECT_TRUE(stream.Write("hello"));
+  stream.CloseWrite();
+  EXPECT_FALSE(stream.Write("more"));
+  const absl::Status status = observer->done.get_future().get();
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(observer->received, "hello");
+  EXPECT_EQ(observer->host, servers_[0]->address());
+}
+
+TEST_F(TcpTest, TellsTheObserverWhenThereIsRoomAgain) {
+  Start(1);
+  const auto target = mesh_->Resolve("tcp://db:5432");
+  auto observer = std::make_shared<Recorder>();
+  const std::string piece(kMegabyte, 'x');
+  int left = 20;
+  observer->on_writable = [&](tcp::AsyncStream& stream) {
+    while (left > 0) {
+      --left;
+      if (!stream.Write(piece)) return;
+    }
+    stream.CloseWrite();
+  };
+  tcp::AsyncStream stream = tcp::ConnectAsync(*target, observer);
+  EXPECT_FALSE(stream.Write(piece));  // there is no connection yet
+  const absl::Status status = observer->done.get_future().get();
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(observer->received.size(), 21 * kMegabyte);
+  EXPECT_GT(observer->writable, 1);
+}
+
+TEST_F(TcpTest, TellsTheObserverOfFailures) {
+  Start(1);
+  servers_[0]->Kill();
+  auto observer = std::make_shared<Recorder>();
+  tcp::ConnectAsync(*mesh_->Resolve("tcp://db:5432"), observer);
+  EXPECT_TRUE(absl::IsUnavailable(observer->done.get_future().get()));
+}
+
+TEST_F(TcpTest, RefusesToBlockTheThreadThatItWouldWaitFor) {
+  Start(1);
+  const auto target = mesh_->Resolve("tcp://db:5432");
+  absl::Status inside;
+  struct Blocking final : tcp::StreamObserver {
+    void OnConnect(tcp::AsyncStream& stream, const tcp::Peer&) override {
+      *status = tcp::Connect(*target).status();
+      stream.Cancel();
+    }
+    void OnReadable(tcp::AsyncStream&) override {}
+    void OnDone(tcp::AsyncStream&, const absl::Status& end) override {
+      done.set_value(end);
+    }
+    const Target* target;
+    absl::Status* status;
+    std::promise<absl::Status> done;
+  };
+  auto observer = std::make_shared<Blocking>();
+  observer->target = &*target;
+  observer->status = &inside;
+  tcp::ConnectAsync(*target, observer);
+  EXPECT_TRUE(absl::IsCancelled(observer->done.get_future().get()));
+  EXPECT_EQ(inside.code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// --- mTLS ---
+
+class TcpTlsTest : public TcpTest {
+ protected:
+  static constexpr char kServer[] = "spiffe://mesh.test/ns/shop/sa/db";
+  static constexpr char kCaller[] = "spiffe://mesh.test/ns/shop/sa/front";
+
+  TcpTlsTest() {
+    std::string name = ::testing::TempDir() + "/tcpXXXXXX";
+    folder_ = mkdtemp(name.data());
+    security::TlsOptions options;
+    options.material = root_.Issue(Leaf(kServer));
+    options.material.trusted_ca = root_.pem();
+    options.require_client_certificate = true;
+    auto context = security::TlsContext::Create(
+        security::TlsContext::Role::kServer, options);
+    EXPECT_TRUE(context.ok()) << context.status();
+    server_tls_ = *context;
+    const security::TlsMaterial caller = root_.Issue(Leaf(kCaller));
+    Write("root.pem", root_.pem());
+    Write("client.pem", caller.certificate_chain);
+    Write("client.key", caller.private_key);
+  }
+  ~TcpTlsTest() override { std::filesystem::remove_all(folder_); }
+
+  static security::TestLeaf Leaf(const std::string& uri) {
+    security::TestLeaf leaf;
+    leaf.alternative_names = "URI:" + uri;
+    return leaf;
+  }
+  void Write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ + "/" + name) << text;
+  }
+  std::string File(const std::string& name) {
+    return "{filename: " + folder_ + "/" + name + "}";
+  }
+  void Expect(const std::string& uri) {
+    cluster_ = absl::StrCat(
+        "transport_socket: {name: tls, typed_config: {'@type': "
+        "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
+        "UpstreamTlsContext, common_tls_context: {tls_certificates: "
+        "[{certificate_chain: ",
+        File("client.pem"), ", private_key: ", File("client.key"),
+        "}], validation_context: {trusted_ca: ", File("root.pem"),
+        ", match_typed_subject_alt_names: [{san_type: URI, matcher: {exact: '",
+        uri, "'}}]}}}},");
+  }
+
+  security::TestCa root_;
+  std::string folder_;
+};
+
+TEST_F(TcpTlsTest, BothEndsKnowEachOther) {
+  Expect(kServer);
+  Start(1);
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  const std::string sent(4 * kMegabyte, 'y');
+  std::thread writer([&] {
+    EXPECT_TRUE(stream->Write(sent).ok());
+    EXPECT_TRUE(stream->CloseWrite().ok());
+  });
+  const auto received = ReadAll(*stream);
+  writer.join();
+  ASSERT_TRUE(received.ok()) << received.status();
+  EXPECT_TRUE(*received == sent);
+  EXPECT_EQ(servers_[0]->last_peer(), kCaller);
+}
+
+TEST_F(TcpTlsTest, BelievesNobodyOfAnotherName) {
+  Expect("spiffe://mesh.test/ns/shop/sa/other");
+  Start(1);
+  EXPECT_FALSE(Connect().ok());
+}
+
+}  // namespace
+}  // namespace meshlib::client
