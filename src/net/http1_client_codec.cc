@@ -97,6 +97,7 @@ absl::Status Http1ClientCodec::Start(ClientExchange& exchange) {
   if (holds_body_ && body_ != Body::kTunnel) {
     continue_at_ = absl::InfinitePast();  // from the next Tick() on
   }
+  end_held_ = false;
   SendBody();
   return absl::OkStatus();
 }
@@ -111,9 +112,8 @@ void Http1ClientCodec::SendBody() {
   size_t& sent = exchange_->place.body_sent;
   const size_t take = std::min(Room(), request.body.size() - sent);
   const bool last = sent + take == request.body.size();
-  if (take != 0 || (last && request.end)) {
-    AppendBody(request.body.substr(sent, take), last && request.end);
-  }
+  const bool end = last && (request.end || end_held_);
+  if (take != 0 || end) AppendBody(request.body.substr(sent, take), end);
   sent += take;
 }
 
@@ -133,16 +133,20 @@ size_t Http1ClientCodec::Write(ClientExchange& exchange, std::string_view bytes,
                                bool end) {
   if (sent_all_) return 0;
   size_t take = 0;
-  if (!holds_body_ &&
-      exchange.place.body_sent == exchange.request().body.size()) {
+  const size_t held = exchange.request().body.size() - exchange.place.body_sent;
+  if (holds_body_ || held != 0) {
+    end_held_ = end && bytes.empty();
+    if (end_held_ && body_ == Body::kLength && held < body_left_) {
+      EndShort();
+      return 0;
+    }
+  } else {
     take = std::min(Room(), bytes.size());
     // More than was announced would be read as the next request.
     if (body_ == Body::kLength) take = std::min<uint64_t>(take, body_left_);
     const bool last = end && take == bytes.size();
     if (body_ == Body::kLength && last && take < body_left_) {
-      FailExchange(ExchangeFailure::kProtocolError,
-                   "the body is shorter than its content-length");
-      draining_ = true;
+      EndShort();
       return take;
     }
     if (take != 0 || last) AppendBody(bytes.substr(0, take), last);
@@ -156,11 +160,23 @@ absl::Status Http1ClientCodec::WriteTrailers(
   if (sent_all_ || body_ != Body::kChunked) {
     return absl::FailedPreconditionError("the body has no place for trailers");
   }
+void Http1ClientCodec::EndShort() {
+  FailExchange(ExchangeFailure::kProtocolError,
+               "the body is shorter than its content-length");
+  draining_ = true;
+}
+
   absl::Status status = AppendLastChunk(trailers, out_);
   if (status.ok()) sent_all_ = true;
   return status;
 }
 
+  // Nothing else is to come: there is nothing to wait for.
+  holds_body_ = false;
+  SendBody();
+  if (exchange.place.body_sent != exchange.request().body.size()) {
+    return absl::FailedPreconditionError("the body has not been sent");
+  }
 void Http1ClientCodec::Consume(ClientExchange& exchange, size_t bytes) {
   unconsumed_ -= std::min(unconsumed_, bytes);
 }

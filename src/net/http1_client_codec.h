@@ -72,6 +72,7 @@ class Http1ClientCodec final : public ClientCodec, private Http1Handler {
   // Whether the connection ended before the request could reach the peer.
   bool Unprocessed(bool delivered) const;
 
+  void EndShort();
   const Http1ClientOptions options_;
   ChangedExchanges* const changed_;
   Http1Parser parser_;
@@ -90,6 +91,7 @@ class Http1ClientCodec final : public ClientCodec, private Http1Handler {
   bool draining_ = false;
   size_t unconsumed_ = 0;
   // The body waits for "100 Continue" until then; infinite: it does not.
+  bool end_held_ = false;    // the end comes after what is held back
   absl::Time continue_at_ = absl::InfiniteFuture();
   bool holds_body_ = false;
 };

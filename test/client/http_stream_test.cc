@@ -162,6 +162,26 @@ TEST_P(HttpStreamTest, HoldsBackAWriterWhomNobodyReads) {
   Start(1);
   SetAnswers(BackendAnswer::Echo());
   http::Stream stream = Open();
+TEST_P(HttpStreamTest, EndsAnUploadThatWaitsForContinue) {
+  Start(1);
+  SetAnswers(BackendAnswer::Echo());
+  for (const std::string_view body : {"", "all of it"}) {
+    for (const bool trailers : {false, true}) {
+      http::Request request = Post();
+      request.headers.Add("expect", "100-continue");
+      auto stream = client_->Open(request, Client::Body::kFollows);
+      ASSERT_TRUE(stream.ok()) << stream.status();
+      if (!body.empty()) ASSERT_TRUE(stream->Write(body).ok());
+      http::Headers last;
+      if (trailers) last.Add("x-last", "1");
+      ASSERT_TRUE(stream->CloseWrite(last).ok());
+      const auto all = ReadAll(*stream);
+      ASSERT_TRUE(all.ok()) << all.status();
+      EXPECT_EQ(*all, body);
+    }
+  }
+}
+
   constexpr size_t kTotal = size_t{64} << 20;
   const std::string piece(size_t{1} << 20, 'x');
   std::atomic<size_t> written{0};
