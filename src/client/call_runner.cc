@@ -17,7 +17,6 @@ using net::ClientExchange;
 using net::ExchangeFailure;
 
 constexpr std::string_view kAttemptCount = "x-envoy-attempt-count";
-constexpr std::string_view kGrpcType = "application/grpc";
 
 // Where the route says nothing (per_request_buffer_limit_bytes).
 constexpr size_t kRepeatLimit = size_t{1} << 20;
@@ -25,12 +24,6 @@ constexpr size_t kRepeatLimit = size_t{1} << 20;
 // Each time on another connection, so that more means a host that ends them
 // all.
 constexpr int kMostResends = 4;
-
-bool IsGrpcType(std::string_view type) {
-  return type.substr(0, kGrpcType.size()) == kGrpcType &&
-         (type.size() == kGrpcType.size() || type[kGrpcType.size()] == '+' ||
-          type[kGrpcType.size()] == ';');
-}
 
 Outcome::Kind KindOf(ExchangeFailure failure) {
   switch (failure) {
@@ -109,7 +102,6 @@ absl::Time CallRunner::Now() const {
 absl::Status CallRunner::Prepare(bool whole) {
   absl::Status status = headers_.Assign(ListOf(request_.headers), true);
   if (!status.ok()) return status;
-  grpc_ = IsGrpcType(headers_.Find("content-type"));
   routed_.authority =
       headers_.host().empty()
           ? std::string_view(mesh::TargetAccess::HostOf(target_))
@@ -117,6 +109,7 @@ absl::Status CallRunner::Prepare(bool whole) {
   routed_.path = path_;
   routed_.method = request_.method;
   routed_.headers = headers_.headers();
+  grpc_ = model::IsGrpc(routed_);
   routed_.hash = request_.hash;
   started_ = Now();
   if (whole) request_ended_ = started_;
