@@ -81,9 +81,8 @@ ClusterChoice ClusterChooser::ChooseEntry(
     entry = &*it;
     choice.weighted_index = static_cast<int>(it - entries_.begin());
   }
-  choice.name = entry->header.empty()
-                    ? std::string_view(entry->name)
-                    : FirstHeader(request, entry->header).value_or("");
+  choice.name = entry->header.empty() ? std::string_view(entry->name)
+                                      : ClusterInHeader(request, entry->header);
   return choice;
 }
 

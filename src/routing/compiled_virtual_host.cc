@@ -203,7 +203,8 @@ const CompiledRoute* CompiledVirtualHost::Find(const Request& request,
 bool CompiledVirtualHost::WantsTls(const Request& request) const {
   using Requirement = model::VirtualHost::TlsRequirement;
   if (config_->require_tls == Requirement::kNone) return false;
-  if (ClientScheme(request) == "https") return false;
+  std::string storage;
+  if (ClientScheme(request, storage) == "https") return false;
   return config_->require_tls == Requirement::kAll ||
          FirstHeader(request, "x-envoy-internal").value_or("") != "true";
 }

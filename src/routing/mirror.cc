@@ -16,7 +16,7 @@ Mirror::Mirror(const model::MirrorPolicy& config, const model::Runtime& runtime)
 
 std::string_view Mirror::ClusterFor(const Request& request) const {
   if (config_.cluster_header.empty()) return config_.cluster;
-  return FirstHeader(request, config_.cluster_header).value_or("");
+  return ClusterInHeader(request, config_.cluster_header);
 }
 
 std::string Mirror::Authority(std::string_view authority) const {

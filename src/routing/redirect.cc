@@ -25,7 +25,8 @@ std::string_view HostFor(const Request& request, std::string_view scheme,
   const size_t port_start = UriPortStart(host);
   if (port_start == std::string_view::npos) return host;
   const std::string_view port = host.substr(port_start);
-  const std::string_view old_scheme = ClientScheme(request);
+  std::string storage;
+  const std::string_view old_scheme = ClientScheme(request, storage);
   bool remove = new_port;
   if (scheme != old_scheme) {
     remove |= base::EqualsIgnoreCase(old_scheme, "https") && port == ":443";

@@ -108,8 +108,25 @@ std::optional<std::string_view> FirstHeader(const Request& request,
   return first->value;
 }
 
-std::string_view ClientScheme(const Request& request) {
-  return FirstHeader(request, "x-forwarded-proto").value_or(request.scheme);
+std::optional<std::string_view> HeaderValue(const Request& request,
+                                            std::string_view name,
+                                            std::string& storage) {
+  size_t count = 0;
+  const auto first = FirstHeader(request, name, &count);
+  if (count < 2 || !model::IsJoinedHeader(name)) return first;
+  return model::JoinedHeader(request.headers, name, storage);
+}
+
+std::string_view ClusterInHeader(const Request& request,
+                                 std::string_view name) {
+  std::string joined;
+  const auto value = HeaderValue(request, name, joined);
+  return joined.empty() ? value.value_or("") : "";
+}
+
+std::string_view ClientScheme(const Request& request, std::string& storage) {
+  return HeaderValue(request, "x-forwarded-proto", storage)
+      .value_or(request.scheme);
 }
 
 bool IsConnect(const Request& request) {

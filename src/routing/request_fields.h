@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "meshlib/request.h"
@@ -32,6 +33,17 @@ std::optional<std::string_view> FirstHeader(const Request& request,
                                             std::string_view name,
                                             size_t* count = nullptr);
 
+// The same as Envoy's router reads one value: a name that its codec joins
+// (model::IsJoinedHeader) has all values in one, others the first. With several
+// to join it allocates and points into `storage`.
+std::optional<std::string_view> HeaderValue(const Request& request,
+                                            std::string_view name,
+                                            std::string& storage);
+
+// The cluster that a header names: "" for none, and where it has several values
+// to join, whose list is no name.
+std::string_view ClusterInHeader(const Request& request, std::string_view name);
+
 // Calls visit(value) for each value of an ordinary header, in order.
 template <typename Visit>
 void ForEachHeader(const Request& request, std::string_view name, Visit visit) {
@@ -41,8 +53,8 @@ void ForEachHeader(const Request& request, std::string_view name, Visit visit) {
 }
 
 // By which scheme the client came: x-forwarded-proto, as a proxy in between
-// may have said, else the request's own.
-std::string_view ClientScheme(const Request& request);
+// may have said, else the request's own. `storage` as above.
+std::string_view ClientScheme(const Request& request, std::string& storage);
 
 // CONNECT, or an upgrade to connect-udp.
 bool IsConnect(const Request& request);

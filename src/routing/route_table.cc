@@ -88,6 +88,7 @@ RouteTable::Match RouteTable::Explain(const Request& request, uint64_t random,
   match.wants_tls = match.virtual_host->WantsTls(request);
   if (match.wants_tls) {
     const model::VirtualHost& host = match.virtual_host->config();
+    std::string storage;
     rejected->push_back(
         {host.name, "",
          absl::StrCat(
@@ -95,7 +96,8 @@ RouteTable::Match RouteTable::Explain(const Request& request, uint64_t random,
              host.require_tls == model::VirtualHost::TlsRequirement::kAll
                  ? "ALL"
                  : "EXTERNAL_ONLY",
-             ": want https, got \"", base::Excerpt(ClientScheme(request)),
+             ": want https, got \"",
+             base::Excerpt(ClientScheme(request, storage)),
              "\", which is answered with 301 to https")});
     return match;
   }

@@ -17,18 +17,17 @@ bool ConsumePrefix(std::string_view& text, std::string_view prefix) {
 }
 
 std::optional<std::string_view> RequestHeader(const FormatContext& context,
-                                              std::string_view name) {
-  const std::optional<std::string_view> value =
-      context.request_headers.First(name);
-  if (value.has_value()) return value;
+                                              std::string_view name,
+                                              std::string& storage) {
   // Ordinary headers stand in request_headers alone: they may be removed.
-  Request pseudo = context.request;
-  pseudo.headers = {};
-  return FirstHeader(pseudo, name);
+  Request request = context.request;
+  request.headers = context.request_headers.headers();
+  return HeaderValue(request, name, storage);
 }
 
 std::optional<std::string_view> ResponseHeader(const FormatContext& context,
-                                               std::string_view name) {
+                                               std::string_view name,
+                                               std::string& storage) {
   if (context.response_headers == nullptr) return std::nullopt;
   return context.response_headers->First(name);
 }
@@ -107,7 +106,8 @@ bool ValueFormat::ParseHeaderCommand(std::string_view arguments, Part* part) {
 }
 
 std::string_view ValueFormat::Value(const Part& part,
-                                    const FormatContext& context) {
+                                    const FormatContext& context,
+                                    std::string& storage) {
   switch (part.kind) {
     case Kind::kLiteral:
       return part.text;
@@ -123,16 +123,19 @@ std::string_view ValueFormat::Value(const Part& part,
   }
   const auto find =
       part.kind == Kind::kRequestHeader ? &RequestHeader : &ResponseHeader;
-  std::optional<std::string_view> value = find(context, part.text);
+  std::optional<std::string_view> value = find(context, part.text, storage);
   if (!value.has_value() && !part.alternative.empty()) {
-    value = find(context, part.alternative);
+    value = find(context, part.alternative, storage);
   }
   return value.value_or("").substr(0, part.max_size);
 }
 
 std::string ValueFormat::Format(const FormatContext& context) const {
   std::string out;
-  for (const Part& part : parts_) out += Value(part, context);
+  for (const Part& part : parts_) {
+    std::string storage;
+    out += Value(part, context, storage);
+  }
   return out;
 }
 

@@ -54,7 +54,9 @@ class ValueFormat {
 
   static bool ParseCommand(std::string_view command, Part* part);
   static bool ParseHeaderCommand(std::string_view arguments, Part* part);
-  static std::string_view Value(const Part& part, const FormatContext& context);
+  // May point into `storage`.
+  static std::string_view Value(const Part& part, const FormatContext& context,
+                                std::string& storage);
   void AddLiteral(std::string_view text);
 
   std::vector<Part> parts_;

@@ -43,6 +43,9 @@ TEST(ClusterChoice, AHeaderNamesTheCluster) {
   EXPECT_EQ(Choose(model::ClusterHeader{":authority"}, 0, request), "host");
   request.headers = headers;
   EXPECT_EQ(Choose(model::ClusterHeader{"x-to"}, 0, request), "a");
+  const std::vector<Header> joined = {{"accept", "a"}, {"accept", "b"}};
+  request.headers = joined;
+  EXPECT_EQ(Choose(model::ClusterHeader{"accept"}, 0, request), "");
 }
 
 TEST(ClusterChoice, WeightsCutTheRangeInOrder) {

@@ -305,8 +305,19 @@ TEST(HeaderMutations, FormatsValues) {
       {"50%", "50%"},
       {"%REQ(%", "%REQ(%"},
       {"%REQ(a):x%", "%REQ(a):x%"},
+      // As a live Envoy 1.40 answers for several values.
+      {"%REQ(accept)%", "a,b"},
+      {"%REQ(none?accept):2%", "a,"},
+      {"%REQ(x-forwarded-proto)%", "https,http"},
+      {"%REQ(x-multi)%", "one"},
+      {"[%REQ(x-first?accept)%]", "[]"},
   };
-  const std::vector<Header> headers = {{"User-Agent", "curl"}};
+  const std::vector<Header> headers = {
+      {"User-Agent", "curl"}, {"Accept", "a"},
+      {"accept", "b"},        {"x-forwarded-proto", "https"},
+      {"x-multi", "one"},     {"x-forwarded-proto", "http"},
+      {"x-multi", "two"},     {"x-first", ""},
+      {"x-first", "second"}};
   for (const Case& c : cases) {
     model::Route route = PrefixRoute("r", "/");
     route.headers.request_headers_to_add = {Add("x", c.format)};

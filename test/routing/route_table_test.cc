@@ -102,6 +102,11 @@ TEST(RouteTable, AVirtualHostMayDemandTls) {
   const Header plain = {"X-Forwarded-Proto", "http"};
   request.headers = {&plain, 1};
   EXPECT_TRUE(table->Find(request, 0).wants_tls);
+  // Several values are one that is no scheme.
+  const std::vector<Header> twice = {{"x-forwarded-proto", "https"},
+                                     {"x-forwarded-proto", "https"}};
+  request.headers = twice;
+  EXPECT_TRUE(table->Find(request, 0).wants_tls);
   host.require_tls = model::VirtualHost::TlsRequirement::kExternalOnly;
   table = CompileTable(ConfigOf({host}));
   const Header internal = {"x-envoy-internal", "true"};
