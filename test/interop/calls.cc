@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "meshlib/grpc_bytes.h"
 #include "meshlib/http.h"
-#include "net/grpc_framing.h"
 #include "test/interop/peer_routes.h"
 
 namespace meshlib::interop {
@@ -198,54 +198,121 @@ absl::Status Idle(const http::Client& client) {
   });
 }
 
-absl::Status Grpc(const http::Client& client) {
+grpc_bytes::CallOptions TenSeconds() {
+  grpc_bytes::CallOptions options;
+  options.timeout = absl::Seconds(10);
+  return options;
+}
+
+absl::Status Unary(const grpc_bytes::Client& client) {
   return Repeat(20, [&](int i) -> absl::Status {
-    http::Request request = Make("POST", "/test.Echo/Unary");
-    request.headers = {{"content-type", "application/grpc"},
-                       {"te", "trailers"}};
     const std::string message(size_t{1} << i, 'm');
-    if (absl::Status framed = net::AppendGrpcMessage(
-            message, false, message.size(), request.body);
-        !framed.ok()) {
-      return framed;
-    }
-    const Result result = client.Send(request);
-    const absl::Status status = Expect(result, 200, request.body);
-    if (!status.ok()) return status;
-    if (result->trailers.Get("grpc-status") == "0") return absl::OkStatus();
-    return absl::InternalError("no grpc-status 0 in the trailers");
+    const grpc_bytes::Result result =
+        client.Unary("http://peer/test.Echo/Unary", message, TenSeconds());
+    if (!result.status.ok() || result.message == message) return result.status;
+    return absl::InternalError(
+        absl::StrCat("another message, of ", result.message.size(), " bytes"));
   });
 }
+
+// Each message comes back before the next one is sent, and then the status.
+absl::Status PingPong(const grpc_bytes::Client& client, int messages,
+                      size_t size) {
+  auto stream = client.Open("http://peer/test.Echo/Stream", TenSeconds());
+  if (!stream.ok()) return stream.status();
+  std::string came;
+  for (int i = 0; i < messages; ++i) {
+    const std::string sent = absl::StrCat(i, std::string(size, 'm'));
+    if (!stream->Write(sent) || !stream->Read(came)) return stream->Finish();
+    if (came != sent) return absl::InternalError("another message");
+  }
+  stream->WritesDone();
+  if (stream->Read(came)) return absl::InternalError("one message too many");
+  return stream->Finish();
+}
+
+// The writer does not wait for the reader.
+absl::Status Flow(const grpc_bytes::Client& client) {
+  auto stream = client.Open("http://peer/test.Echo/Stream", TenSeconds());
+  if (!stream.ok()) return stream.status();
+  constexpr int kMessages = 5000;
+  std::thread writer([&] {
+    for (int i = 0; i < kMessages; ++i) {
+      if (!stream->Write(absl::StrCat("message ", i))) return;
+    }
+    stream->WritesDone();
+  });
+  std::string came;
+  int right = 0;
+  while (stream->Read(came)) right += came == absl::StrCat("message ", right);
+  writer.join();
+  absl::Status status = stream->Finish();
+  if (!status.ok() || right == kMessages) return status;
+  return absl::InternalError(absl::StrCat(right, " messages came"));
+}
+
+absl::Status Streams(const grpc_bytes::Client& client) {
+  absl::Status status = PingPong(client, 1000, 10);
+  if (status.ok()) status = PingPong(client, 10, size_t{1} << 20);
+  if (status.ok()) status = PingPong(client, 0, 0);
+  return status.ok() ? Flow(client) : status;
+}
+
+// A status with a text and metadata, of unary calls and of streams.
+absl::Status Refused(const grpc_bytes::Client& client) {
+  const auto right = [](const absl::Status& status,
+                        const grpc_bytes::Metadata& trailing) {
+    return absl::IsAborted(status) &&
+           status.message().find(kGrpcText.data()) != std::string::npos &&
+           trailing.Get("x-bytes-bin") == kGrpcBytes;
+  };
+  grpc_bytes::Result result =
+      client.Unary("http://peer/test.Echo/Fail", "message", TenSeconds());
+  if (!right(result.status, result.trailing_metadata)) {
+    return absl::InternalError(result.status.ToString());
+  }
+  auto stream = client.Open("http://peer/test.Echo/Fail", TenSeconds());
+  if (!stream.ok()) return stream.status();
+  const absl::Status status = stream->Finish();
+  if (right(status, stream->trailing_metadata())) return absl::OkStatus();
+  return absl::InternalError(status.ToString());
+}
+
+struct Clients {
+  http::Client http;
+  grpc_bytes::Client grpc;
+};
+
+struct GrpcCheck {
+  std::string_view name;
+  absl::Status (*run)(const grpc_bytes::Client&);
+};
+constexpr GrpcCheck kGrpcChecks[] = {
+    {"grpc", Unary}, {"grpc-streams", Streams}, {"grpc-refused", Refused}};
 
 struct Check {
   std::string_view name;
   absl::Status (*run)(const http::Client&);
 };
-constexpr Check kChecks[] = {{"hello", Hello},
-                             {"echo", Echo},
-                             {"trailers", Trailers},
-                             {"head", Head},
-                             {"no-content", NoContent},
-                             {"not-modified", NotModified},
-                             {"chunked", Chunked},
-                             {"close", Close},
-                             {"early", Early},
-                             {"threads", Threads},
-                             {"concurrent", Concurrent},
-                             {"idle", Idle},
-                             {"grpc", Grpc}};
+constexpr Check kChecks[] = {
+    {"hello", Hello},           {"echo", Echo},
+    {"trailers", Trailers},     {"head", Head},
+    {"no-content", NoContent},  {"not-modified", NotModified},
+    {"chunked", Chunked},       {"close", Close},
+    {"early", Early},           {"threads", Threads},
+    {"concurrent", Concurrent}, {"idle", Idle}};
 
 // Whether it went well.
-bool RunOne(const http::Client& client, std::string_view name) {
+bool RunOne(const Clients& clients, const std::string& name) {
+  absl::Status status = absl::NotFoundError("there is no such check");
   for (const Check& check : kChecks) {
-    if (check.name != name) continue;
-    const absl::Status status = check.run(client);
-    if (status.ok()) return true;
-    printf("FAILED %s: %s\n", check.name.data(),
-           std::string(status.message()).c_str());
-    return false;
+    if (check.name == name) status = check.run(clients.http);
   }
-  printf("FAILED: there is no check \"%s\"\n", std::string(name).c_str());
+  for (const GrpcCheck& check : kGrpcChecks) {
+    if (check.name == name) status = check.run(clients.grpc);
+  }
+  if (status.ok()) return true;
+  printf("FAILED %s: %s\n", name.c_str(), status.ToString().c_str());
   return false;
 }
 
@@ -258,12 +325,15 @@ int RunCalls(const std::string& mesh_file, int check_count,
   const auto mesh = Mesh::Create(std::move(options));
   if (!mesh.ok()) return printf("%s\n", mesh.status().ToString().c_str()), 1;
   const auto client = http::Client::Create(**mesh);
-  if (!client.ok()) {
-    return printf("%s\n", client.status().ToString().c_str()), 1;
+  const auto grpc = grpc_bytes::Client::Create(**mesh);
+  if (!client.ok() || !grpc.ok()) {
+    const absl::Status& status = client.ok() ? grpc.status() : client.status();
+    return printf("%s\n", status.ToString().c_str()), 1;
   }
+  const Clients clients{*client, *grpc};
   bool good = true;
   for (int i = 0; i < check_count; ++i) {
-    good = RunOne(*client, check_names[i]) && good;
+    good = RunOne(clients, check_names[i]) && good;
   }
   return good ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 // gRPC C++'s ends of run.py, without a schema: messages are bytes.
-//   meshlib_grpc_peer serve         echoes each message of any method at the
-//                                   address that it prints, until standard
-//                                   input ends
+//   meshlib_grpc_peer serve         echoes each message of any method but Fail
+//                                   at the address that it prints, until
+//                                   standard input ends
 //   meshlib_grpc_peer call ADDRESS  calls such a server: unary and bidi
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/generic/generic_stub.h>
@@ -11,6 +11,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include "test/interop/peer_routes.h"
 
 namespace meshlib::interop {
 namespace {
@@ -44,9 +46,20 @@ class EchoReactor final : public grpc::ServerGenericBidiReactor {
   grpc::ByteBuffer message_;
 };
 
+// Ends each call at once, with what peer_routes.h says.
+class FailReactor final : public grpc::ServerGenericBidiReactor {
+ public:
+  explicit FailReactor(grpc::GenericCallbackServerContext* context) {
+    context->AddTrailingMetadata("x-bytes-bin", std::string(kGrpcBytes));
+    Finish({grpc::StatusCode::ABORTED, std::string(kGrpcText)});
+  }
+  void OnDone() override { delete this; }
+};
+
 class EchoService final : public grpc::CallbackGenericService {
   grpc::ServerGenericBidiReactor* CreateReactor(
-      grpc::GenericCallbackServerContext*) override {
+      grpc::GenericCallbackServerContext* context) override {
+    if (context->method() == "/test.Echo/Fail") return new FailReactor(context);
     return new EchoReactor;
   }
 };

@@ -12,11 +12,16 @@
 //   /close     "hello", and the end of the connection
 //   /early     413 before the request's body was read
 //   application/grpc on any path: the request's body, "grpc-status: 0"
+// and gRPC's own servers each message of a stream as it comes, but for
+// /test.Echo/Fail, which ends with ABORTED, kGrpcText and the trailing metadata
+// "x-bytes-bin": kGrpcBytes.
 
 namespace meshlib::interop {
 
 inline constexpr std::string_view kHello = "hello";
 inline constexpr int kPieces = 100;
+inline constexpr std::string_view kGrpcText = "50 % of it: \xc3\xa4";
+inline constexpr std::string_view kGrpcBytes("\0\1\xff", 3);
 inline constexpr std::string_view kPiece = "one piece of many\n";
 
 }  // namespace meshlib::interop

@@ -167,7 +167,7 @@ def h2spec(harness):
 
 def grpc(harness, address):
     server = harness.start([harness.grpc, "serve"], lines=1)
-    harness.call("gRPC C++", server, "http2", ["grpc"])
+    harness.call("gRPC C++", server, "http2", ["grpc", "grpc-streams", "grpc-refused"])
 
     def body():
         return harness.run([harness.grpc, "call", address]).strip()
