@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "meshlib/clock.h"
+#include "meshlib/counter.h"
 #include "meshlib/export.h"
 #include "meshlib/load_balancer.h"
 #include "meshlib/target.h"
@@ -95,6 +96,12 @@ class MESHLIB_EXPORT Mesh {
   // Waits until the target could pick. DeadlineExceeded gives the reason why
   // not. Blocks the calling thread.
   absl::Status WaitReady(const Target& target, absl::Time deadline);
+
+  // What went wrong between the clients (meshlib/http.h) and the hosts of a
+  // cluster, counted since the cluster was first used, in a fixed order.
+  // NotFound: there is no such cluster.
+  absl::StatusOr<std::vector<Counter>> ClusterCounters(
+      std::string_view cluster);
 
   // Loads the path again. On an error the configuration in use stays.
   absl::Status Reload();

@@ -5,6 +5,8 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "base/strings.h"
 #include "event/ares_resolver.h"
 #include "xds/secret_file.h"
 
@@ -120,6 +122,23 @@ absl::Status Core::TargetStatus(uint32_t target) {
 std::shared_ptr<const lb::Balancer> Core::BalancerOf(std::string_view cluster) {
   const auto version = loop_->RunNow([&] { return engine_.Find(cluster); });
   return version == nullptr ? nullptr : version->shared_balancer();
+}
+
+absl::StatusOr<std::vector<Counter>> Core::ClusterCounters(
+    std::string_view cluster) {
+  const auto version = loop_->RunNow([&] { return engine_.Find(cluster); });
+  if (version == nullptr) {
+    return absl::NotFoundError(
+        absl::StrCat("no cluster \"", base::Excerpt(cluster), "\""));
+  }
+  const net::UpstreamCounters& counters =
+      *static_cast<const Upstream&>(*version->attachment()).counters();
+  std::vector<Counter> out;
+  for (size_t i = 0; i < net::kUpstreamCounters; ++i) {
+    const auto counter = static_cast<net::UpstreamCounter>(i);
+    out.push_back({net::UpstreamCounterName(counter), counters.Get(counter)});
+  }
+  return out;
 }
 
 absl::Time Core::RunPending() {

@@ -58,6 +58,9 @@ class Core {
   // The balancer of a cluster's latest version; null if there is no such
   // cluster. It borrows hosts of the engine: use it while nothing changes.
   std::shared_ptr<const lb::Balancer> BalancerOf(std::string_view cluster);
+  // See Mesh::ClusterCounters().
+  absl::StatusOr<std::vector<Counter>> ClusterCounters(
+      std::string_view cluster);
 
  private:
   Core(MeshOptions options, std::unique_ptr<event::EpollLoop> loop,

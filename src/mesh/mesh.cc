@@ -58,6 +58,11 @@ absl::Status Mesh::WaitReady(const Target& target, absl::Time deadline) {
                    "\" is not ready: ", result.status().message()));
 }
 
+absl::StatusOr<std::vector<Counter>> Mesh::ClusterCounters(
+    std::string_view cluster) {
+  return core_->ClusterCounters(cluster);
+}
+
 absl::Status Mesh::Reload() { return core_->Load(nullptr); }
 
 absl::Status Mesh::ReloadText(std::string_view text) {

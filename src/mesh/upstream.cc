@@ -70,7 +70,8 @@ net::TlsChooser ChooserOf(const model::Cluster& cluster,
 }
 
 std::shared_ptr<const net::UpstreamOptions> OptionsOf(
-    const model::Cluster& config, bool grpc, net::TlsChooser tls) {
+    const model::Cluster& config, bool grpc, net::TlsChooser tls,
+    const std::shared_ptr<net::UpstreamCounters>& counters) {
   const model::UpstreamHttp& http = config.http;
   auto out = std::make_shared<net::UpstreamOptions>();
   out->connect_timeout = config.connect_timeout;
@@ -90,6 +91,7 @@ std::shared_ptr<const net::UpstreamOptions> OptionsOf(
   out->http1.limits.max_headers = http.max_headers_count;
   net::Http2Options& http2 = out->http2;
   http2.max_header_list_size = http.max_response_headers_kb << 10;
+  http2.max_headers = http.max_headers_count;
   if (http.hpack_table_size) http2.header_table_size = *http.hpack_table_size;
   if (http.max_concurrent_streams) {
     out->max_concurrent_streams = *http.max_concurrent_streams;
@@ -109,6 +111,7 @@ std::shared_ptr<const net::UpstreamOptions> OptionsOf(
   out->names_server =
       out->tls != nullptr && (http.auto_sni || http.auto_san_validation);
   out->server_name_header = http.override_auto_sni_header;
+  out->counters = counters;
   return out;
 }
 
@@ -168,7 +171,9 @@ Upstream::Upstream(std::shared_ptr<const model::Cluster> config,
                    security::ClientTlsSources& sources,
                    const Upstream* previous)
     : config_(std::move(config)),
-      matches_(!config_->transport_socket_matches.empty()) {
+      matches_(!config_->transport_socket_matches.empty()),
+      counters_(previous == nullptr ? std::make_shared<net::UpstreamCounters>()
+                                    : previous->counters_) {
   if (previous != nullptr && previous->breakers_->CountsIn(*resources)) {
     breakers_ = previous->breakers_;
   } else {
@@ -182,8 +187,8 @@ Upstream::Upstream(std::shared_ptr<const model::Cluster> config,
   const auto add = [&](const std::shared_ptr<const model::UpstreamTls>& tls) {
     auto source = tls == nullptr ? nullptr : sources.Get(tls);
     choices_.push_back(
-        {OptionsOf(*config_, false, ChooserOf(*config_, source)),
-         OptionsOf(*config_, true, ChooserOf(*config_, source))});
+        {OptionsOf(*config_, false, ChooserOf(*config_, source), counters_),
+         OptionsOf(*config_, true, ChooserOf(*config_, source), counters_)});
   };
   add(config_->tls);
   for (const auto& match : config_->transport_socket_matches) add(match.tls);

@@ -36,6 +36,9 @@ class Upstream final : public cluster::ClusterAttachment {
   }
   // Of all its versions.
   std::shared_ptr<net::PoolBreakers> breakers() const;
+  const std::shared_ptr<net::UpstreamCounters>& counters() const {
+    return counters_;
+  }
 
  private:
   class Breakers;
@@ -50,6 +53,8 @@ class Upstream final : public cluster::ClusterAttachment {
   std::vector<Choice> choices_;
   const bool matches_;
   std::shared_ptr<Breakers> breakers_;
+  // The cluster's, whatever its configuration.
+  const std::shared_ptr<net::UpstreamCounters> counters_;
 };
 
 }  // namespace meshlib::mesh

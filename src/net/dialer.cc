@@ -83,6 +83,9 @@ class Dialer::Attempt final : public event::StreamHandler {
   void OnWritable() override {}
 
   const std::string& address() const { return address_; }
+  bool began_handshake() const {
+    return tls_ != nullptr && tls_->began_handshake();
+  }
   Connection Take() {
     return {std::move(stream_),
             std::string(tls_ == nullptr ? std::string_view() : tls_->alpn())};
@@ -181,6 +184,7 @@ void Dialer::OnAttempt(Attempt& attempt, const absl::Status& status) {
   const std::unique_ptr<Attempt> over = std::move(*found);
   attempts_.erase(found);
   NoteFailure(over->address(), status);
+  began_handshake_ = began_handshake_ || over->began_handshake();
   // It need not be waited for any more.
   if (next_ < endpoint_->addresses.size()) return TryNext();
   if (attempts_.empty()) Fail();

@@ -66,6 +66,9 @@ class Dialer final : public std::enable_shared_from_this<Dialer> {
   // Closes what was begun; nobody is told.
   void Abandon();
 
+  // Of a connection that failed: whether an address was there, and TLS failed.
+  bool began_handshake() const { return began_handshake_; }
+
  private:
   class Attempt;
 
@@ -94,6 +97,7 @@ class Dialer final : public std::enable_shared_from_this<Dialer> {
   std::vector<std::unique_ptr<Attempt>> attempts_;  // under way
   size_t next_ = 0;                                 // of the addresses
   absl::Status failure_;                            // the last, with the others
+  bool began_handshake_ = false;
   std::optional<event::Loop::TimerId> timer_;
 };
 

@@ -28,6 +28,7 @@
 #include "net/client_exchange.h"
 #include "net/http1_client_codec.h"
 #include "net/http2/options.h"
+#include "net/upstream_counters.h"
 #include "security/tls_session.h"
 
 namespace meshlib::net {
@@ -75,6 +76,9 @@ struct UpstreamOptions {
   // first value of this header, if there is one, else the authority.
   bool names_server = false;
   std::string server_name_header;
+  // Shared by all of a cluster; never null.
+  std::shared_ptr<UpstreamCounters> counters =
+      std::make_shared<UpstreamCounters>();
 };
 
 // The breakers that a pool has to ask. Thread-safe.

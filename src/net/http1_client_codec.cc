@@ -5,7 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/strings.h"
 #include "model/headers.h"
 #include "net/http1/http1_writer.h"
 
@@ -35,9 +37,11 @@ bool ExpectsBody(std::string_view method) {
 }  // namespace
 
 Http1ClientCodec::Http1ClientCodec(const Http1ClientOptions& options,
-                                   ChangedExchanges* changed)
+                                   ChangedExchanges* changed,
+                                   std::shared_ptr<UpstreamCounters> counters)
     : options_(options),
       changed_(changed),
+      counters_(std::move(counters)),
       parser_(Http1Parser::Kind::kResponses, options.limits) {}
 
 absl::Status Http1ClientCodec::AppendHead(const WireRequest& request) {
@@ -88,16 +92,17 @@ absl::Status Http1ClientCodec::Start(ClientExchange& exchange) {
   exchange_ = &exchange;
   exchange.place.active = true;
   keep_alive_ = true;
+  informationals_ = 0;
   sent_all_ = body_ == Body::kNone;
   wants_room_ = false;
   reused_ = std::exchange(used_, true);
   answering_ = false;
+  end_held_ = false;
   holds_body_ = body_ == Body::kTunnel ||
                 ValueOf(request.headers, "expect") == "100-continue";
   if (holds_body_ && body_ != Body::kTunnel) {
     continue_at_ = absl::InfinitePast();  // from the next Tick() on
   }
-  end_held_ = false;
   SendBody();
   return absl::OkStatus();
 }
@@ -155,33 +160,34 @@ size_t Http1ClientCodec::Write(ClientExchange& exchange, std::string_view bytes,
   return take;
 }
 
-absl::Status Http1ClientCodec::WriteTrailers(
-    ClientExchange& exchange, absl::Span<const Header> trailers) {
-  if (sent_all_ || body_ != Body::kChunked) {
-    return absl::FailedPreconditionError("the body has no place for trailers");
-  }
 void Http1ClientCodec::EndShort() {
   FailExchange(ExchangeFailure::kProtocolError,
                "the body is shorter than its content-length");
   draining_ = true;
 }
 
-  absl::Status status = AppendLastChunk(trailers, out_);
-  if (status.ok()) sent_all_ = true;
-  return status;
-}
-
+absl::Status Http1ClientCodec::WriteTrailers(
+    ClientExchange& exchange, absl::Span<const Header> trailers) {
+  if (sent_all_ || body_ != Body::kChunked) {
+    return absl::FailedPreconditionError("the body has no place for trailers");
+  }
   // Nothing else is to come: there is nothing to wait for.
   holds_body_ = false;
   SendBody();
   if (exchange.place.body_sent != exchange.request().body.size()) {
     return absl::FailedPreconditionError("the body has not been sent");
   }
+  absl::Status status = AppendLastChunk(trailers, out_);
+  if (status.ok()) sent_all_ = true;
+  return status;
+}
+
 void Http1ClientCodec::Consume(ClientExchange& exchange, size_t bytes) {
   unconsumed_ -= std::min(unconsumed_, bytes);
 }
 
 void Http1ClientCodec::Cancel(ClientExchange& exchange) {
+  counters_->Add(UpstreamCounter::kRqTxReset);
   draining_ = true;  // the rest of the response would come
   Release();
 }
@@ -192,6 +198,10 @@ absl::Status Http1ClientCodec::Receive(absl::Span<const char> bytes,
   while (!rest.empty()) {
     if (exchange_ == nullptr) {
       draining_ = true;
+      // Servers say that they close what is idle.
+      if (!absl::StartsWith(base::ToAbsl(rest), "HTTP/1.1 408 ")) {
+        counters_->Add(UpstreamCounter::kCxProtocolError);
+      }
       return absl::InternalError("http1: a response that nobody asked for");
     }
     if (body_ == Body::kTunnel && !holds_body_) {
@@ -201,14 +211,7 @@ absl::Status Http1ClientCodec::Receive(absl::Span<const char> bytes,
     }
     answering_ = true;
     const absl::StatusOr<size_t> taken = parser_.Feed(rest, *this);
-    if (!taken.ok()) {
-      draining_ = true;
-      FailExchange(absl::IsResourceExhausted(taken.status())
-                       ? ExchangeFailure::kHeadersTooLarge
-                       : ExchangeFailure::kProtocolError,
-                   std::string(taken.status().message()));
-      return taken.status();
-    }
+    if (!taken.ok()) return Refuse(taken.status());
     rest.remove_prefix(*taken);
     if (given_up_) {
       Cancel(*exchange_);
@@ -219,6 +222,14 @@ absl::Status Http1ClientCodec::Receive(absl::Span<const char> bytes,
       continue;
     }
     if (informational_) {
+      if (unasked_) {
+        return Refuse(absl::InvalidArgumentError(
+            "HTTP/1.1: an upgrade that nobody asked for"));
+      }
+      if (++informationals_ > options_.max_informational) {
+        return Refuse(absl::InvalidArgumentError(
+            "HTTP/1.1: too many informational responses"));
+      }
       parser_.Next(exchange_->request().method == "HEAD");
       informational_ = false;
     } else if (!(body_ == Body::kTunnel && !holds_body_)) {
@@ -227,6 +238,20 @@ absl::Status Http1ClientCodec::Receive(absl::Span<const char> bytes,
     }
   }
   return absl::OkStatus();
+}
+
+// What came is no response that could be read on.
+absl::Status Http1ClientCodec::Refuse(absl::Status status) {
+  draining_ = true;
+  const bool large = absl::IsResourceExhausted(status);
+  counters_->Add(UpstreamCounter::kCxProtocolError);
+  counters_->Add(UpstreamCounter::kRqTxReset);
+  counters_->Add(large ? UpstreamCounter::kHttp1HeaderOverflow
+                       : UpstreamCounter::kHttp1MessagingError);
+  FailExchange(large ? ExchangeFailure::kHeadersTooLarge
+                     : ExchangeFailure::kProtocolError,
+               std::string(status.message()));
+  return status;
 }
 
 void Http1ClientCodec::OnHead(const Http1Head& head) {
@@ -238,6 +263,7 @@ void Http1ClientCodec::OnHead(const Http1Head& head) {
     exchange_->ReceiveWritable();
   } else if (head.status < 200) {
     informational_ = true;
+    unasked_ = head.status == kSwitchingProtocols;
     holds_body_ = body_ == Body::kTunnel;
     continue_at_ = absl::InfiniteFuture();
     SendBody();
@@ -285,6 +311,7 @@ void Http1ClientCodec::ReceiveEnd(bool delivered) {
       // A body that goes on as long as the connection has ended.
       exchange_->ReceiveEnd();
     } else {
+      counters_->Add(UpstreamCounter::kCxDestroyWithActiveRq);
       exchange_->Fail(ExchangeFailure::kConnectionLost,
                       status.ok() ? "the peer closed the connection"
                                   : std::string(status.message()),
@@ -300,6 +327,7 @@ void Http1ClientCodec::ConnectionLost(const absl::Status& reason,
                                       bool delivered) {
   draining_ = true;
   if (exchange_ == nullptr) return;
+  counters_->Add(UpstreamCounter::kCxDestroyWithActiveRq);
   exchange_->Fail(ExchangeFailure::kConnectionLost,
                   std::string(reason.message()), Unprocessed(delivered));
   changed_->Add(*exchange_);

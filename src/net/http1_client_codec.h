@@ -2,11 +2,13 @@
 #define MESHLIB_NET_HTTP1_CLIENT_CODEC_H_
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "net/client_codec.h"
 #include "net/http1/http1_parser.h"
+#include "net/upstream_counters.h"
 
 namespace meshlib::net {
 
@@ -18,6 +20,8 @@ struct Http1ClientOptions {
   size_t receive_buffer = size_t{256} << 10;
   // How long a request with "expect: 100-continue" holds its body back.
   absl::Duration continue_timeout = absl::Seconds(1);
+  // 1xx before one response: beyond so many it is refused.
+  uint32_t max_informational = 100;
 };
 
 // HTTP/1.1 on one client connection: one exchange at a time. A response 101
@@ -26,8 +30,8 @@ struct Http1ClientOptions {
 class Http1ClientCodec final : public ClientCodec, private Http1Handler {
  public:
   // `changed` is borrowed.
-  Http1ClientCodec(const Http1ClientOptions& options,
-                   ChangedExchanges* changed);
+  Http1ClientCodec(const Http1ClientOptions& options, ChangedExchanges* changed,
+                   std::shared_ptr<UpstreamCounters> counters);
 
   absl::Status Start(ClientExchange& exchange) override;
   size_t Write(ClientExchange& exchange, std::string_view bytes,
@@ -66,15 +70,17 @@ class Http1ClientCodec final : public ClientCodec, private Http1Handler {
   void SendBody();
   void AppendBody(std::string_view bytes, bool end);
   size_t Room() const;
+  void EndShort();
   void Give(std::string_view piece);
   void Release();
   void FailExchange(ExchangeFailure failure, std::string text);
   // Whether the connection ended before the request could reach the peer.
   bool Unprocessed(bool delivered) const;
+  absl::Status Refuse(absl::Status status);
 
-  void EndShort();
   const Http1ClientOptions options_;
   ChangedExchanges* const changed_;
+  const std::shared_ptr<UpstreamCounters> counters_;
   Http1Parser parser_;
   ClientExchange* exchange_ = nullptr;
   std::string out_;
@@ -82,16 +88,18 @@ class Http1ClientCodec final : public ClientCodec, private Http1Handler {
   uint64_t body_left_ = 0;   // of kLength
   bool sent_all_ = true;     // the request's end is in out_
   bool wants_room_ = false;  // Write() took less than it was given
+  bool end_held_ = false;    // the end comes after what is held back
   bool keep_alive_ = true;   // the response says so
   bool informational_ = false;
   bool used_ = false;       // had an exchange
   bool reused_ = false;     // had one before this one
   bool answering_ = false;  // something of the response is there
-  bool given_up_ = false;   // the exchange wants no more of the body
+  uint32_t informationals_ = 0;  // of this response
+  bool unasked_ = false;         // one of them is 101, for no upgrade
+  bool given_up_ = false;        // the exchange wants no more of the body
   bool draining_ = false;
   size_t unconsumed_ = 0;
   // The body waits for "100 Continue" until then; infinite: it does not.
-  bool end_held_ = false;    // the end comes after what is held back
   absl::Time continue_at_ = absl::InfiniteFuture();
   bool holds_body_ = false;
 };

@@ -21,16 +21,6 @@ int StatusOf(absl::Span<const Header> headers) {
   return status;
 }
 
-ExchangeFailure FailureOf(const StreamReset& reset) {
-  if (reset.cause == StreamReset::Cause::kHeadersTooLarge) {
-    return ExchangeFailure::kHeadersTooLarge;
-  }
-  if (reset.retriable) return ExchangeFailure::kRefused;
-  return reset.cause == StreamReset::Cause::kReset
-             ? ExchangeFailure::kReset
-             : ExchangeFailure::kConnectionLost;
-}
-
 }  // namespace
 
 // One exchange on its stream. Used again and again.
@@ -50,6 +40,7 @@ class Http2Exchange final : public StreamHandler {
     const std::optional<size_t> done = exchange->ReceiveBody(bytes, end_stream);
     Changed();
     if (!done.has_value()) {
+      codec_->counters_->Add(UpstreamCounter::kRqTxReset);
       stream.Cancel(kCancelCode);
       return codec_->Release(*this);
     }
@@ -66,10 +57,8 @@ class Http2Exchange final : public StreamHandler {
                        reset.error_code == kNoErrorCode &&
                        (exchange->events() & ClientExchange::kComplete) != 0;
     if (whole) return;
-    exchange->Fail(FailureOf(reset),
-                   reset.cause == StreamReset::Cause::kConnectionLost
-                       ? std::string(codec_->lost_.message())
-                       : absl::StrCat("HTTP/2 error ", reset.error_code),
+    codec_->CountReset(reset);
+    exchange->Fail(codec_->FailureOf(reset), codec_->TextOf(reset),
                    reset.cause == StreamReset::Cause::kGoAway);
     Changed();
   }
@@ -100,9 +89,11 @@ class Http2Exchange final : public StreamHandler {
 
 Http2ClientCodec::Http2ClientCodec(const Http2Options& options,
                                    size_t most_streams, absl::Time now,
-                                   ChangedExchanges* changed)
+                                   ChangedExchanges* changed,
+                                   std::shared_ptr<UpstreamCounters> counters)
     : most_streams_(most_streams),
       changed_(changed),
+      counters_(std::move(counters)),
       session_(Http2Session::Client(options, *this, now)) {}
 
 Http2ClientCodec::~Http2ClientCodec() = default;
@@ -172,13 +163,88 @@ void Http2ClientCodec::Consume(ClientExchange& exchange, size_t bytes) {
 
 void Http2ClientCodec::Cancel(ClientExchange& exchange) {
   Http2Exchange& made = *exchange.place.http2;
+  counters_->Add(UpstreamCounter::kRqTxReset);
   made.stream->Cancel(kCancelCode);
   Release(made);
 }
 
 absl::Status Http2ClientCodec::Receive(absl::Span<const char> bytes,
                                        absl::Time now) {
-  return session_->Receive(bytes, now);
+  return Count(session_->Receive(bytes, now));
+}
+
+ExchangeFailure Http2ClientCodec::FailureOf(const StreamReset& reset) const {
+  switch (reset.cause) {
+    case StreamReset::Cause::kHeadersTooLarge:
+      return ExchangeFailure::kHeadersTooLarge;
+    case StreamReset::Cause::kMalformed:
+      return ExchangeFailure::kProtocolError;
+    case StreamReset::Cause::kReset:
+    case StreamReset::Cause::kGoAway:
+    case StreamReset::Cause::kConnectionLost:
+      break;
+  }
+  if (reset.retriable) return ExchangeFailure::kRefused;
+  if (reset.cause == StreamReset::Cause::kReset) return ExchangeFailure::kReset;
+  const bool lost = !lost_.ok() || absl::IsUnavailable(session_->status());
+  return lost ? ExchangeFailure::kConnectionLost
+              : ExchangeFailure::kProtocolError;
+}
+
+std::string Http2ClientCodec::TextOf(const StreamReset& reset) const {
+  switch (reset.cause) {
+    case StreamReset::Cause::kHeadersTooLarge:
+      return absl::StrCat(
+          "http2: more than ", session_->options().max_header_list_size,
+          " bytes or ", session_->options().max_headers, " headers");
+    case StreamReset::Cause::kMalformed:
+      return absl::StrCat("http2: the response is malformed, error ",
+                          reset.error_code);
+    case StreamReset::Cause::kReset:
+    case StreamReset::Cause::kGoAway:
+      return absl::StrCat("HTTP/2 error ", reset.error_code);
+    case StreamReset::Cause::kConnectionLost:
+      break;
+  }
+  return std::string((lost_.ok() ? session_->status() : lost_).message());
+}
+
+void Http2ClientCodec::CountReset(const StreamReset& reset) {
+  switch (reset.cause) {
+    case StreamReset::Cause::kHeadersTooLarge:
+      counters_->Add(UpstreamCounter::kHttp2HeaderOverflow);
+      return counters_->Add(UpstreamCounter::kRqTxReset);
+    case StreamReset::Cause::kMalformed:
+      counters_->Add(UpstreamCounter::kHttp2MessagingError);
+      return counters_->Add(UpstreamCounter::kRqTxReset);
+    case StreamReset::Cause::kReset:
+      return counters_->Add(UpstreamCounter::kRqRxReset);
+    case StreamReset::Cause::kConnectionLost:
+      if (std::exchange(destroyed_, true)) return;
+      return counters_->Add(UpstreamCounter::kCxDestroyWithActiveRq);
+    case StreamReset::Cause::kGoAway:
+      return;
+  }
+}
+
+// Notes once what ended the session.
+absl::Status Http2ClientCodec::Count(absl::Status status) {
+  if (status.ok() || broken_ || !lost_.ok()) return status;
+  broken_ = true;
+  counters_->Add(UpstreamCounter::kCxProtocolError);
+  for (size_t i = 0; i < kHttp2Floods; ++i) {
+    if (session_->stats().floods[i] == 0) continue;
+    counters_->Add(CounterOf(static_cast<Http2Flood>(i)));
+  }
+  return status;
+}
+
+absl::Status Http2ClientCodec::Tick(absl::Time now) {
+  absl::Status status = session_->Tick(now);
+  if (!status.ok() && lost_.ok()) {
+    counters_->Add(UpstreamCounter::kHttp2KeepaliveTimeout);
+  }
+  return status;
 }
 
 void Http2ClientCodec::ReceiveEnd(bool delivered) {
@@ -193,7 +259,7 @@ void Http2ClientCodec::ConnectionLost(const absl::Status& reason,
 }
 
 absl::Status Http2ClientCodec::TakeOutput(std::string& out) {
-  return session_->TakeOutput(out);
+  return Count(session_->TakeOutput(out));
 }
 
 size_t Http2ClientCodec::capacity() const {

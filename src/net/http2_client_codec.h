@@ -10,6 +10,7 @@
 #include "net/client_codec.h"
 #include "net/http2/options.h"
 #include "net/http2/session.h"
+#include "net/upstream_counters.h"
 
 namespace meshlib::net {
 
@@ -19,7 +20,8 @@ class Http2ClientCodec final : public ClientCodec, private Http2SessionHandler {
   // `changed` is borrowed. The connection takes at most `most_streams` at a
   // time, and fewer if the peer says so.
   Http2ClientCodec(const Http2Options& options, size_t most_streams,
-                   absl::Time now, ChangedExchanges* changed);
+                   absl::Time now, ChangedExchanges* changed,
+                   std::shared_ptr<UpstreamCounters> counters);
   ~Http2ClientCodec() override;
 
   absl::Status Start(ClientExchange& exchange) override;
@@ -39,7 +41,7 @@ class Http2ClientCodec final : public ClientCodec, private Http2SessionHandler {
   size_t capacity() const override;
   bool draining() const override { return !session_->AcceptsRequests(); }
   void Drain(absl::Time now) override { session_->Drain(now); }
-  absl::Status Tick(absl::Time now) override { return session_->Tick(now); }
+  absl::Status Tick(absl::Time now) override;
   absl::Time NextTick() const override { return session_->NextTick(); }
 
  private:
@@ -47,15 +49,22 @@ class Http2ClientCodec final : public ClientCodec, private Http2SessionHandler {
 
   Http2Exchange& NewExchange(ClientExchange& exchange);
   void Release(Http2Exchange& exchange);
+  absl::Status Count(absl::Status status);
+  ExchangeFailure FailureOf(const StreamReset& reset) const;
+  std::string TextOf(const StreamReset& reset) const;
+  void CountReset(const StreamReset& reset);
 
   const size_t most_streams_;
   ChangedExchanges* const changed_;
+  const std::shared_ptr<UpstreamCounters> counters_;
   std::vector<std::unique_ptr<Http2Exchange>> exchanges_;  // all
   std::vector<Http2Exchange*> free_;
   std::vector<Header> headers_;  // memory for Start()
   size_t active_ = 0;
   size_t active_async_ = 0;
   absl::Status lost_;
+  bool broken_ = false;     // by what the peer sent
+  bool destroyed_ = false;  // counted as destroyed with requests
   std::unique_ptr<Http2Session> session_;
 };
 

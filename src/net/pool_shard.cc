@@ -27,6 +27,19 @@ std::vector<std::string> OfferedProtocols(HttpProtocol protocol) {
   return {};
 }
 
+// `in_handshake`: of TLS.
+void CountFailure(UpstreamCounters& counters, const absl::Status& status,
+                  bool in_handshake) {
+  counters.Add(UpstreamCounter::kCxConnectFail);
+  if (absl::IsDeadlineExceeded(status)) {
+    counters.Add(UpstreamCounter::kCxConnectTimeout);
+  }
+  if (in_handshake) counters.Add(UpstreamCounter::kSslConnectionError);
+  if (absl::IsUnauthenticated(status)) {
+    counters.Add(UpstreamCounter::kSslFailVerifyError);
+  }
+}
+
 // Null: it is not there.
 template <typename T>
 std::shared_ptr<T> TakeOut(std::vector<std::shared_ptr<T>>& list,
@@ -207,6 +220,8 @@ void PoolShard::OnConnected(Connecting& connecting,
     Establish(*held, *std::move(made));
     return ServeWaiters();
   }
+  CountFailure(*held->options->counters, made.status(),
+               held->dialer->began_handshake());
   breakers_->Disconnected();
   FailWaiters(absl::IsDeadlineExceeded(made.status())
                   ? ExchangeFailure::kConnectTimeout
@@ -224,13 +239,16 @@ void PoolShard::Establish(const Connecting& connecting,
   limits.idle_timeout = options.idle_timeout;
   limits.max_duration = options.max_connection_duration;
   limits.read_until_blocked = options.tls != nullptr;
+  options.counters->Add(UpstreamCounter::kCxTotal);
   auto codec = [&, now = io_->loop().Now()](
                    ChangedExchanges* changed) -> std::unique_ptr<ClientCodec> {
     if (!http2) {
-      return std::make_unique<Http1ClientCodec>(options.http1, changed);
+      return std::make_unique<Http1ClientCodec>(options.http1, changed,
+                                                options.counters);
     }
-    return std::make_unique<Http2ClientCodec>(
-        options.http2, options.max_concurrent_streams, now, changed);
+    return std::make_unique<Http2ClientCodec>(options.http2,
+                                              options.max_concurrent_streams,
+                                              now, changed, options.counters);
   };
   auto connection = ClientConnection::Create(
       &io_->loop(), std::move(made.stream), codec, limits, this);

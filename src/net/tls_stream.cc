@@ -148,6 +148,7 @@ void TlsStream::StartHandshake() {
     const base::MutexLock lock(mutex_);
     phase_ = Phase::kHandshake;
   }
+  began_handshake_ = true;
   StartTimer();
   inner_->WantRead(true);
 }

@@ -88,6 +88,8 @@ class TlsStream final : public event::Stream, private event::StreamHandler {
   bool resumed() const { return resumed_; }
   std::string_view version() const { return version_; }  // "TLSv1.3"
   std::string_view cipher() const { return cipher_; }
+  // Whether the stream below stood: a failure is the handshake's.
+  bool began_handshake() const { return began_handshake_; }
 
  private:
   class Pieces;
@@ -158,6 +160,7 @@ class TlsStream final : public event::Stream, private event::StreamHandler {
   // ciphertext goes out in the order in which it was made.
   mutable base::Mutex mutex_;
   Phase phase_ MESHLIB_GUARDED_BY(mutex_) = Phase::kConnecting;
+  bool began_handshake_ = false;  // on the loop, before OnConnect()
   Context context_ MESHLIB_GUARDED_BY(mutex_);  // until the handshake
   security::TlsSessionOptions options_ MESHLIB_GUARDED_BY(mutex_);
   std::unique_ptr<security::TlsSession> session_ MESHLIB_GUARDED_BY(mutex_);

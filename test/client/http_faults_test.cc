@@ -76,6 +76,36 @@ TEST_P(HttpFaultsTest, TriesAnotherHostAfterFailuresThatThePolicyNames) {
   }
 }
 
+TEST_P(HttpFaultsTest, CountsWhatHostsDoWrong) {
+  Start(2);
+  EXPECT_EQ(mesh_->ClusterCounters("none").status().code(),
+            absl::StatusCode::kNotFound);
+  ASSERT_TRUE(Get().ok());
+  for (const char* const name :
+       {"upstream_cx_protocol_error", "upstream_cx_destroy_with_active_rq",
+        "upstream_cx_connect_fail", "upstream_rq_rx_reset",
+        "upstream_rq_timeout", "http2.rx_messaging_error"}) {
+    EXPECT_EQ(CountedIn(*mesh_, name), 0u) << name;
+  }
+  EXPECT_EQ(CountedIn(*mesh_, "upstream_cx_total"), 1u);
+  for (const auto& backend : backends_) {
+    backend->Script({BackendAnswer::Failing(Fault::kGarbage)});
+  }
+  // Both fail once, then it is served.
+  const auto response = Get();
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->attempts, 3u);
+  EXPECT_EQ(CountedIn(*mesh_, "upstream_cx_protocol_error"), 2u);
+  for (const auto& backend : backends_) {
+    backend->Script({BackendAnswer::Failing(Fault::kShortBody)});
+  }
+  EXPECT_FALSE(Get().ok());
+  EXPECT_EQ(CountedIn(*mesh_, GetParam() ? "http2.rx_messaging_error"
+                                         : "http1.rx_messaging_error") +
+                CountedIn(*mesh_, "upstream_cx_destroy_with_active_rq"),
+            GetParam() ? 1u : 1u);
+}
+
 TEST_P(HttpFaultsTest, SaysWhichAttemptItIs) {
   Start(1, kRetries, "",
         "include_request_attempt_count: true\n"

@@ -140,6 +140,7 @@ TEST_P(HttpTlsTest, BelievesNobodyOfAnotherName) {
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr("connect failure"));
   EXPECT_EQ(backends_[0]->Counts().requests, 0u);
+  EXPECT_GE(CountedIn(*mesh_, "ssl.fail_verify_error"), 1u);
 }
 
 TEST_P(HttpTlsTest, BelievesNobodyOfAnotherRoot) {

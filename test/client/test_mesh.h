@@ -110,6 +110,14 @@ struct MeshText {
 // Istio's default policy, with `reset`.
 inline constexpr char kRetries[] =
     "retry_policy: {retry_on: 'connect-failure,refused-stream,unavailable,"
+// A counter of its cluster; UINT64_MAX: there is none.
+inline uint64_t CountedIn(Mesh& mesh, std::string_view name) {
+  for (const Counter& counter : mesh.ClusterCounters("c").value()) {
+    if (counter.name == name) return counter.value;
+  }
+  return UINT64_MAX;
+}
+
     "cancelled,retriable-status-codes,reset', retriable_status_codes: [503], "
     "num_retries: 2, retry_back_off: {base_interval: 0.001s}, "
     "retry_host_predicate: [{name: envoy.retry_host_predicates.previous_hosts, "

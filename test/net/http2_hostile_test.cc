@@ -3,37 +3,11 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "test/net/http2_frames.h"
 #include "test/net/http2_pair.h"
 
 namespace meshlib::net {
 namespace {
-
-constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-std::string Frame(int type, int flags, uint32_t id, std::string_view payload) {
-  std::string f;
-  f += static_cast<char>(payload.size() >> 16);
-  f += static_cast<char>(payload.size() >> 8);
-  f += static_cast<char>(payload.size());
-  f += static_cast<char>(type);
-  f += static_cast<char>(flags);
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    f += static_cast<char>(id >> shift);
-  }
-  return f.append(payload);
-}
-
-enum Type { kData, kHeaders, kPriority, kReset, kSettings, kPush, kPing };
-constexpr int kWindowUpdate = 8, kContinuation = 9;
-constexpr int kEndStream = 1, kEndHeaders = 4;
-
-std::string Literal(std::string_view name, std::string_view value) {
-  std::string s(1, '\0');
-  s += static_cast<char>(name.size());
-  s.append(name);
-  s += static_cast<char>(value.size());
-  return s.append(value);
-}
 
 // GET http / with authority "a": indexed 2, 6, 4 and a literal.
 std::string GetBlock() { return "\x82\x86\x84" + Literal(":authority", "a"); }

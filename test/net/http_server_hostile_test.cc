@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "test/net/http2_frames.h"
 #include "test/net/server_harness.h"
 
 namespace meshlib::net {
@@ -19,21 +20,6 @@ using ::testing::StartsWith;
 // has seen the end.
 constexpr uint64_t kMostRead = 1'500'000;
 
-constexpr char kPreface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-std::string Frame(int type, int flags, uint32_t stream,
-                  std::string_view payload) {
-  std::string frame;
-  for (int shift = 16; shift >= 0; shift -= 8) {
-    frame.push_back(static_cast<char>(payload.size() >> shift));
-  }
-  frame.push_back(static_cast<char>(type));
-  frame.push_back(static_cast<char>(flags));
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    frame.push_back(static_cast<char>(stream >> shift));
-  }
-  return frame.append(payload);
-}
 std::string Hello() { return kPreface + Frame(4, 0, 0, ""); }
 // GET http://a/, which LoggingHandler does not answer.
 std::string Get(uint32_t stream, int flags = 5) {
@@ -41,12 +27,6 @@ std::string Get(uint32_t stream, int flags = 5) {
                "\x82\x86\x84\x41\x01"
                "a");
 }
-std::string Repeat(std::string_view text, int times) {
-  std::string all;
-  for (int i = 0; i < times; ++i) all.append(text);
-  return all;
-}
-
 class HostileTest : public ServerTest {
  protected:
   void SetUp() override { Serve(); }
@@ -65,8 +45,7 @@ class HostileTest : public ServerTest {
     ByteClient client;
     Connect(client);
     client.Send(first);
-    const std::string many =
-        Repeat(piece, static_cast<int>(1 + 100'000 / piece.size()));
+    const std::string many = Repeat(piece, 1 + 100'000 / piece.size());
     const uint64_t before = stats().bytes_received;
     for (size_t sent = 0; sent < most; sent += many.size()) {
       client.Send(many);
@@ -354,13 +333,10 @@ TEST_F(HostileTest, RefusesHeadersThatAreTooLargeFor2) {
 }
 
 TEST_F(HostileTest, RefusesAHeaderBombOfTheCompression) {
-  // One entry of 4000 bytes, and then 16000 references to it.
-  const std::string entry =
-      std::string("\x40\x01x\x7f", 4) + "\xa1\x1e" + std::string(4000, 'v');
-  const std::string bomb =
+  const std::string bomb = HeaderBomb(
       "\x82\x86\x84\x41\x01"
-      "a" +
-      entry + std::string(12'000, '\xbe');
+      "a",
+      12'000);
   ByteClient client;
   Connect(client);
   client.Send(Hello() + Frame(1, 1, 1, bomb.substr(0, 16'000)) +

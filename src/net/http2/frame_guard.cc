@@ -22,8 +22,8 @@ int64_t StreamId(const std::array<unsigned char, 9>& header) {
 
 std::string_view Http2FloodName(Http2Flood kind) {
   static constexpr std::string_view kNames[kHttp2Floods] = {
-      "SETTINGS",   "PING",         "RST_STREAM",         "WINDOW_UPDATE",
-      "empty DATA", "CONTINUATION", "PRIORITY or unknown"};
+      "SETTINGS",   "PING",         "RST_STREAM",          "WINDOW_UPDATE",
+      "empty DATA", "CONTINUATION", "PRIORITY or unknown", "closed streams'"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -37,7 +37,8 @@ FrameGuard::FrameGuard(const Http2FloodLimits& limits, bool server,
                Bucket(limits.window_updates, limits, now),
                Bucket(limits.empty_data, limits, now),
                Bucket(limits.continuations, limits, now),
-               Bucket(limits.others, limits, now)},
+               Bucket(limits.others, limits, now),
+               Bucket(0, limits, now)},
       skip_(server ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {}
 
 size_t FrameGuard::Scan(std::string_view bytes, absl::Time now) {

@@ -20,9 +20,10 @@ enum class Http2Flood : uint8_t {
   kWindowUpdate,
   kEmptyData,
   kContinuation,
-  kOther,  // PRIORITY and frames of unknown types
+  kOther,          // PRIORITY and frames of unknown types
+  kClosedStreams,  // whatever comes on streams that are over; Http2Session's
 };
-inline constexpr size_t kHttp2Floods = 7;
+inline constexpr size_t kHttp2Floods = 8;
 
 std::string_view Http2FloodName(Http2Flood kind);
 

@@ -23,6 +23,7 @@ struct Http2Options {
   // Of one request, response or trailer block: names, values and 32 for each
   // entry, as SETTINGS_MAX_HEADER_LIST_SIZE counts.
   uint32_t max_header_list_size = 60 << 10;
+  uint32_t max_headers = 100;  // of the same
 
   // What Write() takes of one stream beyond what the peer's window allows.
   size_t send_buffer = 64 << 10;
@@ -41,6 +42,8 @@ struct Http2Options {
   // Streams that the client reset, or made us reset, before their response
   // began. Beyond so many, and more than half of all, it is an attack.
   uint64_t max_premature_resets = 500;
+  // 1xx before one response: beyond so many it is refused.
+  uint32_t max_informational = 100;
 };
 
 struct Http2Stats {

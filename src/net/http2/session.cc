@@ -44,6 +44,7 @@ Http2Session::Http2Session(const Http2Options& options,
       handler_(handler),
       server_(server),
       guard_(options.floods, server, now),
+      vain_since_(now),
       last_receive_(now),
       drain_started_(absl::InfiniteFuture()) {}
 
@@ -97,6 +98,7 @@ void Http2Session::DropBlock() {
   buffers_.clear();
   block_.clear();
   block_size_ = 0;
+  block_headers_ = 0;
 }
 
 void Http2Session::FillNv(absl::Span<const Header> headers) {
@@ -251,6 +253,11 @@ absl::Status Http2Session::Receive(absl::Span<const char> bytes,
   }
   in_call_ = true;
   last_receive_ = now;
+  if (now >= vain_since_ + options_.floods.refill) {
+    vain_since_ = now;
+    received_ = useful_ = 0;
+  }
+  received_ += static_cast<int64_t>(bytes.size());
   const size_t fine =
       guard_.Scan(std::string_view(bytes.data(), bytes.size()), now);
   const ssize_t n = nghttp2_session_mem_recv(
@@ -265,18 +272,37 @@ absl::Status Http2Session::Receive(absl::Span<const char> bytes,
               absl::InternalError("http2: the peer broke the protocol: a "
                                   "request with an id that was passed over"));
   } else if (guard_.violation() && !failed_) {
-    ++stats_.floods[static_cast<size_t>(*guard_.violation())];
-    Terminate(
-        NGHTTP2_ENHANCE_YOUR_CALM,
-        absl::ResourceExhaustedError(absl::StrCat(
-            "http2: the peer floods us with ",
-            base::ToAbsl(Http2FloodName(*guard_.violation())), " frames")));
+    Flooded(*guard_.violation());
+  } else if (pushed_ && !failed_) {
+    Terminate(NGHTTP2_PROTOCOL_ERROR,
+              absl::InternalError("http2: the peer broke the protocol: a push "
+                                  "that was forbidden"));
+  } else if (TooMuchInVain() && !failed_) {
+    Flooded(Http2Flood::kClosedStreams);
   } else if (suspect_ || guard_.largest_frame() > options_.max_frame_size) {
     suspect_ = false;
     // A connection error shows as the GOAWAY that nghttp2 makes of it.
     Flush(spill_, spill_.size() + options_.send_buffer);
   }
   return Settle();
+}
+
+void Http2Session::Flooded(Http2Flood kind) {
+  ++stats_.floods[static_cast<size_t>(kind)];
+  Terminate(NGHTTP2_ENHANCE_YOUR_CALM,
+            absl::ResourceExhaustedError(
+                absl::StrCat("http2: the peer floods us with ",
+                             base::ToAbsl(Http2FloodName(kind)), " frames")));
+}
+
+// A server that goes on with streams that are over. When we reset one, its
+// window and a header block may be on their way.
+bool Http2Session::TooMuchInVain() const {
+  if (server_) return false;
+  const int64_t on_their_way = int64_t{options_.initial_stream_window} +
+                               options_.max_header_list_size +
+                               2 * int64_t{options_.max_frame_size};
+  return received_ - useful_ > (1 + resets_sent_) * on_their_way;
 }
 
 // What both directions end with.

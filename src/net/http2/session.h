@@ -116,8 +116,14 @@ class Http2Session {
   absl::Status Settle();
   void Flush(std::string& out, size_t max_bytes);
   void SendFinalGoAway();
+  bool TooMuchInVain() const;
+  void Flooded(Http2Flood kind);
   void FillNv(absl::Span<const Header> headers);
   void DropBlock();
+  bool TooLarge() const {
+    return block_size_ > options_.max_header_list_size ||
+           block_headers_ > options_.max_headers;
+  }
 
   const Http2Options options_;
   Http2SessionHandler& handler_;
@@ -137,7 +143,16 @@ class Http2Session {
   std::vector<Header> block_;
   std::vector<nghttp2_rcbuf*> buffers_;
   size_t block_size_ = 0;
+  size_t block_headers_ = 0;
   std::vector<nghttp2_nv> nv_;
+
+  // Clients: bytes that came, and those of frames that meant something. What
+  // is on its way when a stream is reset means nothing any more.
+  int64_t received_ = 0;  // since vain_since_
+  int64_t useful_ = 0;
+  absl::Time vain_since_;
+  int64_t resets_sent_ = 0;
+  bool data_wanted_ = false;  // that of the present DATA frame
 
   // Where the DATA frames go while TakeOutput() runs.
   std::string* out_ = nullptr;
@@ -150,6 +165,7 @@ class Http2Session {
   bool failed_ = false;   // status_ is bad, FailAll() is due
   bool suspect_ = false;  // nghttp2 has probably queued a GOAWAY
   bool calm_down_ = false;
+  bool pushed_ = false;  // the server pushed a response
   bool goaway_received_ = false;
   bool draining_ = false;
   bool final_goaway_ = false;

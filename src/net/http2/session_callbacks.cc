@@ -9,6 +9,8 @@
 namespace meshlib::net {
 namespace {
 
+constexpr size_t kFrameHeader = 9;
+
 std::string_view View(nghttp2_rcbuf* buffer) {
   const nghttp2_vec v = nghttp2_rcbuf_get_buf(buffer);
   return std::string_view(reinterpret_cast<const char*>(v.base), v.len);
@@ -65,9 +67,10 @@ int Http2Session::Callbacks::OnHeader(nghttp2_session* h2,
                                       uint8_t flags, void* user) {
   auto& s = *static_cast<Http2Session*>(user);
   s.block_size_ += View(name).size() + View(value).size() + 32;
+  ++s.block_headers_;
   // The rest must be decoded still, for the compression's state, but is not
   // kept.
-  if (s.block_size_ > s.options_.max_header_list_size) return 0;
+  if (s.TooLarge()) return 0;
   nghttp2_rcbuf_incref(name);
   s.buffers_.push_back(name);
   nghttp2_rcbuf_incref(value);
@@ -113,7 +116,7 @@ void Http2Session::Callbacks::OnHeadersFrame(Http2Session& s,
                                              const nghttp2_headers& frame) {
   const bool end_stream = EndsStream(frame.hd);
   const bool request = frame.cat == NGHTTP2_HCAT_REQUEST;
-  if (s.block_size_ > s.options_.max_header_list_size) {
+  if (s.TooLarge()) {
     RefuseTooLarge(s, frame.hd.stream_id, request);
     return;
   }
@@ -131,6 +134,12 @@ void Http2Session::Callbacks::OnHeadersFrame(Http2Session& s,
   const bool informational = !s.block_.empty() &&
                              s.block_[0].name == ":status" &&
                              s.block_[0].value[0] == '1';
+  if (informational &&
+      ++stream->informational_ > s.options_.max_informational) {
+    nghttp2_submit_rst_stream(s.h2_, NGHTTP2_FLAG_NONE, frame.hd.stream_id,
+                              NGHTTP2_PROTOCOL_ERROR);
+    return;
+  }
   stream->got_headers_ = !informational;
   stream->handler_->OnHeaders(*stream, s.block_, end_stream);
 }
@@ -139,6 +148,11 @@ int Http2Session::Callbacks::OnFrameRecv(nghttp2_session* h2,
                                          const nghttp2_frame* frame,
                                          void* user) {
   auto& s = *static_cast<Http2Session*>(user);
+  // Those of streams that are over are not told of, or have no handler.
+  const bool vain = frame->hd.type == NGHTTP2_DATA && !s.data_wanted_ &&
+                    frame->hd.length != 0;
+  if (!vain) s.useful_ += static_cast<int64_t>(kFrameHeader + frame->hd.length);
+  s.data_wanted_ = false;
   switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
       OnHeadersFrame(s, frame->headers);
@@ -165,6 +179,9 @@ int Http2Session::Callbacks::OnFrameRecv(nghttp2_session* h2,
         s.SendFinalGoAway();
       }
       break;
+    case NGHTTP2_PUSH_PROMISE:
+      s.pushed_ = true;
+      break;
     case NGHTTP2_GOAWAY:
       s.goaway_received_ = true;
       s.handler_.OnGoAway(frame->goaway.error_code,
@@ -180,7 +197,9 @@ int Http2Session::Callbacks::OnDataChunk(nghttp2_session* h2, uint8_t flags,
                                          int32_t id, const uint8_t* data,
                                          size_t size, void* user) {
   Http2Stream* stream = StreamOf(h2, id);
-  if (stream == nullptr || stream->handler_ == nullptr) {
+  auto& s = *static_cast<Http2Session*>(user);
+  s.data_wanted_ = stream != nullptr && stream->handler_ != nullptr;
+  if (!s.data_wanted_) {
     nghttp2_session_consume_connection(h2, size);
     return 0;
   }
@@ -226,6 +245,8 @@ int Http2Session::Callbacks::OnStreamClose(nghttp2_session* h2, int32_t id,
   reset.error_code = error_code;
   if (stream->too_large_) {
     reset.cause = StreamReset::Cause::kHeadersTooLarge;
+  } else if (stream->malformed_) {
+    reset.cause = StreamReset::Cause::kMalformed;
   } else if (!s.server_ && !stream->headers_sent_) {
     reset.error_code = NGHTTP2_REFUSED_STREAM;
     reset.cause = StreamReset::Cause::kGoAway;
@@ -258,6 +279,11 @@ int Http2Session::Callbacks::OnFrameSend(nghttp2_session* h2,
     case NGHTTP2_RST_STREAM:
       if (frame->rst_stream.error_code == NGHTTP2_PROTOCOL_ERROR) {
         ++s.stats_.invalid_frames;
+      }
+      ++s.resets_sent_;
+      // What the application cancelled is not known any more.
+      if (Http2Stream* stream = StreamOf(h2, id)) {
+        stream->malformed_ = frame->rst_stream.error_code != NGHTTP2_NO_ERROR;
       }
       return 0;
     case NGHTTP2_DATA:

@@ -25,7 +25,8 @@ void Http2Stream::Reset() {
   id_ = 0;
   active_ = pending_ = submitted_ = headers_sent_ = got_headers_ = false;
   local_end_ = remote_end_ = deferred_ = wants_room_ = too_large_ = false;
-  has_trailers_ = false;
+  has_trailers_ = malformed_ = false;
+  informational_ = 0;
   send_.clear();
   if (send_.capacity() > kKeptBufferBytes) send_.shrink_to_fit();
   sent_ = unconsumed_ = 0;

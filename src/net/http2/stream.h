@@ -20,6 +20,7 @@ struct StreamReset {
   enum class Cause : uint8_t {
     kReset,            // by RST_STREAM of either side
     kHeadersTooLarge,  // the peer's header list was beyond our limit
+    kMalformed,        // by us, for what the peer sent on it
     kGoAway,           // never sent, or above the last stream of a GOAWAY
     kConnectionLost,
   };
@@ -109,9 +110,11 @@ class Http2Stream {
   bool got_headers_ = false;   // final ones, not 1xx
   bool local_end_ = false;     // nothing can be written any more
   bool remote_end_ = false;
-  bool deferred_ = false;    // nghttp2 waits for Resume()
-  bool wants_room_ = false;  // OnWritable() is owed
-  bool too_large_ = false;   // reset because of the peer's headers
+  bool deferred_ = false;       // nghttp2 waits for Resume()
+  bool wants_room_ = false;     // OnWritable() is owed
+  bool too_large_ = false;      // reset because of the peer's headers
+  bool malformed_ = false;      // reset because of what the peer sent
+  uint32_t informational_ = 0;  // responses, 1xx
   bool has_trailers_ = false;
   // How often the object has served a stream.
   uint64_t uses_ = 0;
