@@ -166,13 +166,16 @@ void CallRunner::Poke(Origin origin) {
 
 absl::Time CallRunner::WaitUntil() const {
   if (phase_ == Phase::kBackoff) return retry_at_;
-  return std::min(
-      {deadline_, per_try_deadline_, idle_deadline_, stream_deadline_});
+  return std::min({deadline_, per_try_deadline_, per_try_idle_deadline_,
+                   idle_deadline_, stream_deadline_});
 }
 
 void CallRunner::SetIdleDeadline() {
-  if (idle_timeout_ == absl::InfiniteDuration()) return;
-  idle_deadline_ = Now() + idle_timeout_;
+  const absl::Duration least = std::min(idle_timeout_, per_try_idle_timeout_);
+  if (least == absl::InfiniteDuration()) return;
+  const absl::Time now = Now();
+  idle_deadline_ = now + idle_timeout_;
+  per_try_idle_deadline_ = now + per_try_idle_timeout_;
 }
 
 size_t CallRunner::repeat_limit() const {
@@ -194,7 +197,8 @@ void CallRunner::Step() {
         break;
       case Phase::kBackoff:
         if (Now() < retry_at_) return;
-        if (retry_at_ >= deadline_) return FinishFailed(Outcome::Kind::kTimeout);
+        if (retry_at_ >= deadline_)
+          return FinishFailed(Outcome::Kind::kTimeout);
         phase_ = Phase::kPick;
         break;
       case Phase::kDone:
@@ -212,6 +216,21 @@ void CallRunner::Pick() {
   if (pool_ != nullptr) BeginAttempt();
 }
 
+// Those of the route, else of its listener. Gives how long it may take.
+absl::Duration CallRunner::TakeStreamLimits(const cluster::AttemptPlan& plan) {
+  const auto infinite = [](absl::Duration limit) {
+    return limit == absl::ZeroDuration() ? absl::InfiniteDuration() : limit;
+  };
+  const model::StreamLimits limits =
+      plan.listener == nullptr
+          ? model::StreamLimits{absl::ZeroDuration(), absl::ZeroDuration()}
+          : *plan.listener;
+  idle_timeout_ = infinite(plan.idle_timeout.value_or(limits.idle_timeout));
+  return plan.max_stream_duration.has_value()
+             ? *plan.max_stream_duration
+             : infinite(limits.max_stream_duration);
+}
+
 void CallRunner::Start(const cluster::AttemptPlan& plan) {
   const auto& upstream =
       static_cast<const mesh::Upstream&>(*plan.cluster->attachment());
@@ -226,11 +245,12 @@ void CallRunner::Start(const cluster::AttemptPlan& plan) {
   if (plan.number == 1) {
     if (delayed_) request_ended_ = std::max(request_ended_, attempt_started_);
     timeout_ = plan.timeout;
-    idle_timeout_ = plan.idle_timeout;
-    deadline_ = std::min({deadline_, started_ + plan.max_stream_duration,
+    deadline_ = std::min({deadline_, started_ + TakeStreamLimits(plan),
                           request_ended_ + timeout_});
   }
   per_try_timeout_ = plan.per_try_timeout;
+  per_try_idle_timeout_ = plan.per_try_idle_timeout;
+  per_try_idle_deadline_ = attempt_started_ + per_try_idle_timeout_;
   per_try_deadline_ =
       std::max(attempt_started_, request_ended_) + per_try_timeout_;
   const Request& request = *plan.request;
@@ -355,6 +375,8 @@ bool CallRunner::CheckAttempt() {
   const uint32_t events = exchange_->events();
   if ((events & ClientExchange::kHeaders) != 0) {
     per_try_deadline_ = absl::InfiniteFuture();  // bounds the wait for these
+    // What moves after them is seen of streams only.
+    if (!streams_) per_try_idle_deadline_ = absl::InfiniteFuture();
     if (!reported_ && !committed_ && OnHeaders()) return true;
     if (!std::exchange(committed_, true)) OnCommitted();
   }
@@ -375,11 +397,20 @@ bool CallRunner::CheckTimeouts() {
   if (next == absl::InfiniteFuture()) return false;
   const absl::Time now = Now();
   if (now < next) return false;
+  net::UpstreamCounters& counters = *upstream_->counters;
   if (now >= deadline_ || now >= idle_deadline_) {
+    counters.Add(net::UpstreamCounter::kRqTimeout);
     FinishFailed(Outcome::Kind::kTimeout);
-  } else if (now >= stream_deadline_) {
+    return true;
+  }
+  if (now >= stream_deadline_) {
     EndLongStream();
-  } else if (!Report(Outcome::Failure(Outcome::Kind::kPerTryTimeout))) {
+    return true;
+  }
+  counters.Add(now >= per_try_deadline_
+                   ? net::UpstreamCounter::kRqPerTryTimeout
+                   : net::UpstreamCounter::kRqPerTryIdleTimeout);
+  if (committed_ || !Report(Outcome::Failure(Outcome::Kind::kPerTryTimeout))) {
     FinishFailed(Outcome::Kind::kPerTryTimeout);
   }
   return true;
@@ -499,6 +530,7 @@ bool CallRunner::Report(Outcome outcome) {
   }
   phase_ = Phase::kBackoff;
   per_try_deadline_ = absl::InfiniteFuture();
+  per_try_idle_deadline_ = absl::InfiniteFuture();
   return true;
 }
 

@@ -133,6 +133,7 @@ class CallRunner : public event::WheelTimer,
   bool CheckTimeouts();
   void EndLongStream();
   std::string ServerName() const;
+  absl::Duration TakeStreamLimits(const cluster::AttemptPlan& plan);
   bool OnHeaders();
   void OnComplete();
   void OnFailure();
@@ -173,6 +174,8 @@ class CallRunner : public event::WheelTimer,
   int resends_ = 0;
   // The cluster's max_stream_duration.
   absl::Time stream_deadline_ = absl::InfiniteFuture();
+  absl::Duration per_try_idle_timeout_ = absl::InfiniteDuration();
+  absl::Time per_try_idle_deadline_ = absl::InfiniteFuture();
   bool reported_ = false;   // call_.End() was called for it
   bool committed_ = false;  // OnCommitted() was
 

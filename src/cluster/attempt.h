@@ -2,12 +2,14 @@
 #define MESHLIB_CLUSTER_ATTEMPT_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/time/time.h"
 #include "cluster/cluster_version.h"
 #include "meshlib/pick.h"
 #include "meshlib/request.h"
 #include "model/host.h"
+#include "model/listener.h"
 #include "resilience/fault.h"
 #include "routing/compiled_route.h"
 
@@ -25,8 +27,12 @@ struct AttemptPlan {
   uint32_t number = 1;      // of the attempt
   absl::Duration timeout = absl::InfiniteDuration();  // of the whole request
   absl::Duration per_try_timeout = absl::InfiniteDuration();
-  absl::Duration idle_timeout = absl::InfiniteDuration();  // nothing moves
-  absl::Duration max_stream_duration = absl::InfiniteDuration();
+  absl::Duration per_try_idle_timeout = absl::InfiniteDuration();
+  // Of a stream: nothing moves, or it goes on. 0: none; unset: as the
+  // listener says.
+  std::optional<absl::Duration> idle_timeout;
+  std::optional<absl::Duration> max_stream_duration;
+  const model::StreamLimits* listener = nullptr;  // null: no limits
 };
 
 // Whoever carries out the attempts of a Call: a connection of a client, the

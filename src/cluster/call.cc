@@ -123,6 +123,7 @@ void Call::Next(Engine& engine, uint32_t target, const Request& request,
   AttemptPlan plan;
   if (failure == PickFailure::kNone) failure = Start(scope, *cluster, plan);
   if (failure != PickFailure::kNone) return attempt.Fail(failure);
+  plan.listener = binding->stream_limits.get();
   attempt.Start(plan);
 }
 
@@ -134,14 +135,12 @@ PickFailure Call::Route(const Scope& scope, const TargetBinding& binding,
   }
   const uint64_t random = scope.request.random.has_value()
                               ? *scope.request.random
-                          : faults_ != nullptr
-                              ? FaultRandom()
-                              : scope.slot.random.Next();
+                          : faults_ != nullptr ? FaultRandom()
+                                               : scope.slot.random.Next();
   const routing::RouteTable::Match match =
       binding.routes->table().Find(scope.request, random);
   if (binding.faults != nullptr) {
-    const PickFailure injected =
-        Inject(scope, binding, match, random, attempt);
+    const PickFailure injected = Inject(scope, binding, match, random, attempt);
     if (injected != PickFailure::kNone) return injected;
   }
   if (match.route == nullptr) {
@@ -345,10 +344,9 @@ inline void Call::Forget(base::Stripe stripe) {
   const routing::Timeouts timeouts = plan.route->TimeoutsFor(scope.request);
   plan.timeout = timeouts.request;
   plan.per_try_timeout = timeouts.per_try;
+  plan.per_try_idle_timeout = timeouts.per_try_idle;
   plan.max_stream_duration = timeouts.max_stream_duration;
-  if (timeouts.idle.value_or(absl::ZeroDuration()) != absl::ZeroDuration()) {
-    plan.idle_timeout = *timeouts.idle;
-  }
+  plan.idle_timeout = timeouts.idle;
   // Only a retry asks for the time.
   if (attempts_ == 1 && retry_.retry_on != 0) {
     deadline_ = plan.timeout == absl::InfiniteDuration()

@@ -10,10 +10,10 @@ namespace meshlib::cluster {
 // What the filters have done to one request so far.
 struct Call::Faults {
   resilience::FaultStats* stats;
-  uint64_t random;        // that its route was found with
-  uint32_t filter = 0;    // the one that it has come to
-  bool delayed = false;   // by that one
-  bool active = false;    // that one counts as active
+  uint64_t random;         // that its route was found with
+  uint32_t filter = 0;     // the one that it has come to
+  bool delayed = false;    // by that one
+  bool active = false;     // that one counts as active
   int64_t all_active = 0;  // so many do
 
   void GoTo(uint32_t index) {
@@ -49,8 +49,7 @@ struct Call::Faults {
   const resilience::FaultChain& chain = *binding.faults;
   const FaultScope at =
       FaultScope::Of(scope.request, *binding.routes, match, random);
-  Faults state =
-      faults_ != nullptr ? *faults_ : Faults{chain.stats, random};
+  Faults state = faults_ != nullptr ? *faults_ : Faults{chain.stats, random};
   PickFailure injected = PickFailure::kNone;
   for (uint32_t i = state.filter;
        i < chain.filters.size() && injected == PickFailure::kNone; ++i) {

@@ -171,6 +171,8 @@ void Engine::BindTarget(Target& target) {
               resolution->normalization);
     }
     target.binding.faults = ChainOf(*resolution->http, **routes);
+    target.binding.stream_limits = std::make_shared<const model::StreamLimits>(
+        resolution->http->stream_limits);
   } else {
     target.status = routes.status();
   }
@@ -184,10 +186,9 @@ std::shared_ptr<const resilience::FaultChain> Engine::ChainOf(
   auto chain = std::make_shared<resilience::FaultChain>();
   chain->stats = stats.get();
   for (const model::FaultFilter& filter : http.faults) {
-    chain->filters.push_back(
-        {filter.name, filter.disabled,
-         std::make_shared<const resilience::CompiledFault>(filter.fault,
-                                                           runtime_)});
+    chain->filters.push_back({filter.name, filter.disabled,
+                              std::make_shared<const resilience::CompiledFault>(
+                                  filter.fault, runtime_)});
   }
   // Istio has the filter in each chain, mostly for nothing.
   if (!chain->active() && !routes.overrides_filters()) return nullptr;

@@ -93,8 +93,8 @@ class Engine {
 
   // What was injected by the connection managers of that stat_prefix; null:
   // none has a fault filter.
-  const resilience::FaultStats* FaultStatsOf(std::string_view stat_prefix)
-      const;
+  const resilience::FaultStats* FaultStatsOf(
+      std::string_view stat_prefix) const;
 
   // The control side's view of hosts, for Explain. Null: not built.
   const RuntimeCluster* Runtime(ClusterId id) const;

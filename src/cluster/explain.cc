@@ -60,8 +60,7 @@ bool ExplainFaults(const TargetBinding& binding,
                    const routing::RouteTable::Match& match,
                    const Request& request, uint64_t random, Explanation& out) {
   if (binding.faults == nullptr) return false;
-  const FaultScope at =
-      FaultScope::Of(request, *binding.routes, match, random);
+  const FaultScope at = FaultScope::Of(request, *binding.routes, match, random);
   for (size_t i = 0; i < binding.faults->filters.size(); ++i) {
     const resilience::CompiledFault* fault =
         binding.faults->At(i, at.overrides);
@@ -72,16 +71,15 @@ bool ExplainFaults(const TargetBinding& binding,
     const resilience::CompiledFault::Chances chances =
         fault->ChancesOf(request);
     if (chances.delay_part <= 0 && chances.abort_part <= 0) continue;
-    out.faults.push_back({binding.faults->filters[i].name, chances.delay,
-                          chances.delay_part,
-                          static_cast<uint32_t>(chances.abort.http_status),
-                          chances.abort.GrpcStatusFor(request),
-                          chances.abort_part});
+    out.faults.push_back(
+        {binding.faults->filters[i].name, chances.delay, chances.delay_part,
+         static_cast<uint32_t>(chances.abort.http_status),
+         chances.abort.GrpcStatusFor(request), chances.abort_part});
     if (chances.abort_part < 1) continue;
     out.failure = Text(PickFailure::kFaultAbort);
-    out.response = Explanation::Response{
-        static_cast<uint32_t>(chances.abort.http_status), "",
-        std::string(chances.abort.body)};
+    out.response =
+        Explanation::Response{static_cast<uint32_t>(chances.abort.http_status),
+                              "", std::string(chances.abort.body)};
     return true;
   }
   return false;
@@ -307,8 +305,7 @@ Explanation ExplainRequest(Engine& engine, uint32_t target,
   if (binding.routes != nullptr) {
     const uint64_t drawn =
         request.random.has_value() ? *request.random : random.Next();
-    id = ExplainRoute(snapshot, binding, request, drawn, &bound, out,
-                      to);
+    id = ExplainRoute(snapshot, binding, request, drawn, &bound, out, to);
     if (id == kNoCluster) return out;
   }
   const ClusterVersion* cluster =

@@ -135,9 +135,9 @@ absl::StatusOr<std::unique_ptr<RouteBinding>> RouteBinding::Make(
     for (const auto& route : virtual_host->routes()) {
       BoundRoute& bound = binding->routes_.emplace_back();
       binding->Bind(*route, bound, id_of);
-      bound.filters = filters.ForRoute(
-          route->config(), {&virtual_host->config().filters,
-                            &binding->table_->config().filters});
+      bound.filters = filters.ForRoute(route->config(),
+                                       {&virtual_host->config().filters,
+                                        &binding->table_->config().filters});
       binding->overrides_filters_ |= !bound.filters.empty();
     }
   }

@@ -25,6 +25,8 @@ struct TargetBinding {
   std::shared_ptr<const model::RequestNormalization> normalization;
   // What may be injected into requests; null: nothing.
   std::shared_ptr<const resilience::FaultChain> faults;
+  // For routes that do not say; null: there is no connection manager.
+  std::shared_ptr<const model::StreamLimits> stream_limits;
 };
 
 // The whole that a request reads. Immutable; published by Engine.

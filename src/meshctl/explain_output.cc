@@ -177,14 +177,14 @@ std::string RewriteText(const RequestOptions& options,
 std::string FaultText(const Explanation::Fault& fault) {
   std::string text;
   if (fault.delay_probability > 0) {
-    text = absl::StrFormat("%.6g%% delayed by %s, ",
-                           100 * fault.delay_probability,
-                           absl::FormatDuration(fault.delay));
+    text =
+        absl::StrFormat("%.6g%% delayed by %s, ", 100 * fault.delay_probability,
+                        absl::FormatDuration(fault.delay));
   }
   if (fault.abort_probability > 0) {
     absl::StrAppend(
-        &text, absl::StrFormat("%.6g%% aborted with ",
-                               100 * fault.abort_probability),
+        &text,
+        absl::StrFormat("%.6g%% aborted with ", 100 * fault.abort_probability),
         fault.http_status,
         fault.grpc_status.has_value()
             ? absl::StrCat(", grpc-status ", *fault.grpc_status)

@@ -39,13 +39,18 @@ struct RequestNormalization {
 };
 
 // An HTTP connection manager, as far as a client needs it.
+// What a connection manager says of every stream, for routes that do not.
+struct StreamLimits {
+  absl::Duration idle_timeout = absl::Minutes(5);  // 0: none
+  absl::Duration max_stream_duration;              // 0: none
+};
+
 struct HttpConnectionManager {
   std::string stat_prefix;
   // Exactly one: the routes inline, or the name to ask RDS for.
   std::shared_ptr<const RouteConfig> route_config;
   std::string rds_route_config_name;
-  std::optional<absl::Duration> max_stream_duration;
-  std::optional<absl::Duration> stream_idle_timeout;
+  StreamLimits stream_limits;
   std::vector<std::string> http_filters;  // names, in order
   std::vector<FaultFilter> faults;        // those of them that inject, in order
   RequestNormalization normalization;

@@ -91,9 +91,9 @@ class Http1ClientCodec final : public ClientCodec, private Http1Handler {
   bool end_held_ = false;    // the end comes after what is held back
   bool keep_alive_ = true;   // the response says so
   bool informational_ = false;
-  bool used_ = false;       // had an exchange
-  bool reused_ = false;     // had one before this one
-  bool answering_ = false;  // something of the response is there
+  bool used_ = false;            // had an exchange
+  bool reused_ = false;          // had one before this one
+  bool answering_ = false;       // something of the response is there
   uint32_t informationals_ = 0;  // of this response
   bool unasked_ = false;         // one of them is 101, for no upgrade
   bool given_up_ = false;        // the exchange wants no more of the body

@@ -81,9 +81,7 @@ struct CompiledFault::Part {
     if (numerator == 0) return false;
     return numerator >= denominator || random.Next() % denominator < numerator;
   }
-  double part() const {
-    return std::min(1.0, 1.0 * numerator / denominator);
-  }
+  double part() const { return std::min(1.0, 1.0 * numerator / denominator); }
 };
 
 CompiledFault::CompiledFault(std::shared_ptr<const model::Fault> config,
@@ -91,11 +89,11 @@ CompiledFault::CompiledFault(std::shared_ptr<const model::Fault> config,
     : config_(std::move(config)),
       runtime_(std::move(runtime)),
       headers_(model::CompileHeaderMatchers(config_->headers)),
-      max_active_(runtime_->GetInteger(
-          config_->max_active_faults_runtime,
-          config_->max_active_faults.has_value()
-              ? *config_->max_active_faults
-              : std::numeric_limits<uint64_t>::max())) {}
+      max_active_(
+          runtime_->GetInteger(config_->max_active_faults_runtime,
+                               config_->max_active_faults.has_value()
+                                   ? *config_->max_active_faults
+                                   : std::numeric_limits<uint64_t>::max())) {}
 
 bool CompiledFault::Matches(const Request& request,
                             std::string_view cluster) const {
@@ -167,8 +165,8 @@ uint64_t CompiledFault::RuntimeInteger(const Request& request,
 absl::Duration CompiledFault::DelayOf(const Request& request) const {
   uint64_t milliseconds = 0;
   if (config_->delay->fixed.has_value()) {
-    milliseconds =
-        static_cast<uint64_t>(absl::ToInt64Milliseconds(*config_->delay->fixed));
+    milliseconds = static_cast<uint64_t>(
+        absl::ToInt64Milliseconds(*config_->delay->fixed));
   } else {
     const auto asked = NumberIn<uint64_t>(request, kDelay);
     if (!asked.has_value()) return absl::ZeroDuration();

@@ -55,21 +55,23 @@ absl::Duration RequestTimeout(const Request& request,
   return grpc ? absl::InfiniteDuration() : kDefaultTimeout;
 }
 
-absl::Duration StreamDuration(const Request& request,
-                              const model::RouteAction& action) {
-  if (!action.max_stream_duration.has_value()) {
-    return absl::InfiniteDuration();
-  }
+std::optional<absl::Duration> StreamDuration(const Request& request,
+                                             const model::RouteAction& action) {
+  if (!action.max_stream_duration.has_value()) return std::nullopt;
   const model::MaxStreamDuration& config = *action.max_stream_duration;
   if (config.grpc_timeout_header_max.has_value()) {
     const std::optional<absl::Duration> own = GrpcTimeout(request);
     if (own.has_value()) {
       const absl::Duration bounded =
           std::min(*own, OrInfinite(*config.grpc_timeout_header_max));
-      return MinusOffset(bounded, config.grpc_timeout_header_offset);
+      // Here an offset may leave nothing: then the time is over.
+      return std::max(bounded - config.grpc_timeout_header_offset.value_or(
+                                    absl::ZeroDuration()),
+                      absl::ZeroDuration());
     }
   }
-  return OrInfinite(config.max_stream_duration.value_or(absl::ZeroDuration()));
+  if (!config.max_stream_duration.has_value()) return std::nullopt;
+  return OrInfinite(*config.max_stream_duration);
 }
 
 }  // namespace

@@ -15,9 +15,10 @@ struct Timeouts {
   absl::Duration request = absl::InfiniteDuration();  // until the response
   absl::Duration per_try = absl::InfiniteDuration();
   absl::Duration per_try_idle = absl::InfiniteDuration();
-  absl::Duration max_stream_duration = absl::InfiniteDuration();
-  // Unset: the listener's stream_idle_timeout counts.
+  // Unset: the listener's stream_idle_timeout and max_stream_duration count. 0
+  // turns the first off, infinity the second (0: the time is over).
   std::optional<absl::Duration> idle;
+  std::optional<absl::Duration> max_stream_duration;
 };
 
 // What a route's timeouts come to for a request, as Envoy's router has it:

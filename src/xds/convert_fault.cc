@@ -69,8 +69,7 @@ bool ConvertOverride(const ::google::protobuf::Any& any, FieldErrors& errors,
     return out.fault != nullptr;
   }
   errors.Unsupported(absl::StrCat("configuration of the filter ",
-                                  Quoted(out.filter),
-                                  " is not supported yet"));
+                                  Quoted(out.filter), " is not supported yet"));
   return true;
 }
 

@@ -131,9 +131,11 @@ void ConvertRoutes(const hcm::HttpConnectionManager& in, FieldErrors& errors,
 
 void ConvertTimes(const hcm::HttpConnectionManager& in, FieldErrors& errors,
                   model::HttpConnectionManager& out) {
-  out.stream_idle_timeout = ConvertOptionalDuration(
-      in.has_stream_idle_timeout(), in.stream_idle_timeout(),
-      "stream_idle_timeout", errors);
+  model::StreamLimits& limits = out.stream_limits;
+  limits.idle_timeout = ConvertOptionalDuration(in.has_stream_idle_timeout(),
+                                                in.stream_idle_timeout(),
+                                                "stream_idle_timeout", errors)
+                            .value_or(limits.idle_timeout);
   const std::pair<
       bool, std::pair<std::string_view, const ::google::protobuf::Duration*>>
       others[] = {
@@ -150,9 +152,11 @@ void ConvertTimes(const hcm::HttpConnectionManager& in, FieldErrors& errors,
   }
   const auto& common = in.common_http_protocol_options();
   ScopedField scope(errors, "common_http_protocol_options");
-  out.max_stream_duration = ConvertOptionalDuration(
-      common.has_max_stream_duration(), common.max_stream_duration(),
-      "max_stream_duration", errors);
+  limits.max_stream_duration =
+      ConvertOptionalDuration(common.has_max_stream_duration(),
+                              common.max_stream_duration(),
+                              "max_stream_duration", errors)
+          .value_or(limits.max_stream_duration);
   ConvertOptionalDuration(common.has_idle_timeout(), common.idle_timeout(),
                           "idle_timeout", errors);
 }

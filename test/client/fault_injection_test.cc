@@ -25,9 +25,8 @@ constexpr char kSwitch[] =
     "'@type': type.googleapis.com/envoy.config.route.v3.FilterConfig";
 
 std::string Filter(std::string_view fault, std::string_view more = "") {
-  return absl::StrCat("- {name: faults, ", std::string(more),
-                      "typed_config: {", kFault, ", ", std::string(fault),
-                      "}}");
+  return absl::StrCat("- {name: faults, ", std::string(more), "typed_config: {",
+                      kFault, ", ", std::string(fault), "}}");
 }
 std::string Override(std::string_view fault) {
   return absl::StrCat("typed_per_filter_config: {faults: {", kFault, ", ",
@@ -173,8 +172,8 @@ TEST_P(FaultInjectionTest, TheNearestLevelHolds) {
 
 TEST_P(FaultInjectionTest, ADisabledFilterIsEnabledByRoutes) {
   text_.filters = Filter(Abort(501), "disabled: true, ");
-  text_.more_routes = Route("/on", Switch("config: {}")) +
-                      Route("/own", Override(Abort(503)));
+  text_.more_routes =
+      Route("/on", Switch("config: {}")) + Route("/own", Override(Abort(503)));
   Start();
   EXPECT_EQ(StatusOf("/"), 200);
   EXPECT_EQ(StatusOf("/on"), 501);
@@ -187,10 +186,9 @@ TEST_P(FaultInjectionTest, HeadersControlWhereTheFilterListens) {
   Start();
   EXPECT_EQ(StatusOf("/"), 200);
   EXPECT_EQ(StatusOf("/", {{"x-envoy-fault-abort-request", "404"}}), 404);
-  EXPECT_EQ(
-      StatusOf("/", {{"x-envoy-fault-abort-request", "404"},
-                     {"x-envoy-fault-abort-request-percentage", "0"}}),
-      200);
+  EXPECT_EQ(StatusOf("/", {{"x-envoy-fault-abort-request", "404"},
+                           {"x-envoy-fault-abort-request-percentage", "0"}}),
+            200);
 }
 
 TEST_P(FaultInjectionTest, ADelayedCallGoesOn) {
@@ -283,10 +281,10 @@ TEST_P(FaultInjectionTest, PicksWaitAndGoOn) {
 }
 
 TEST_P(FaultInjectionTest, ExplainTellsOfFaults) {
-  text_.filters =
-      Filter("delay: {fixed_delay: 2s, percentage: {numerator: 10}}, abort: "
-             "{http_status: 503, percentage: {numerator: 5, denominator: "
-             "TEN_THOUSAND}}");
+  text_.filters = Filter(
+      "delay: {fixed_delay: 2s, percentage: {numerator: 10}}, abort: "
+      "{http_status: 503, percentage: {numerator: 5, denominator: "
+      "TEN_THOUSAND}}");
   text_.more_routes = Route("/all", Override(Abort(500)));
   Start();
   const Target target = *mesh_->Resolve("echo");

@@ -84,6 +84,10 @@ class HttpStreamTest : public ::testing::TestWithParam<bool> {
     return sum;
   }
 
+  uint64_t Counted(std::string_view name) const {
+    return CountedIn(*mesh_, name);
+  }
+
   MeshText text_;
   std::vector<std::unique_ptr<Backend>> backends_;
   std::unique_ptr<Mesh> mesh_;
@@ -158,10 +162,6 @@ TEST_P(HttpStreamTest, SendsWhatTheRequestHasBeforeWhatIsWritten) {
   EXPECT_EQ(backends_[0]->LastRequest()->body, "first,second");
 }
 
-TEST_P(HttpStreamTest, HoldsBackAWriterWhomNobodyReads) {
-  Start(1);
-  SetAnswers(BackendAnswer::Echo());
-  http::Stream stream = Open();
 TEST_P(HttpStreamTest, EndsAnUploadThatWaitsForContinue) {
   Start(1);
   SetAnswers(BackendAnswer::Echo());
@@ -182,6 +182,10 @@ TEST_P(HttpStreamTest, EndsAnUploadThatWaitsForContinue) {
   }
 }
 
+TEST_P(HttpStreamTest, HoldsBackAWriterWhomNobodyReads) {
+  Start(1);
+  SetAnswers(BackendAnswer::Echo());
+  http::Stream stream = Open();
   constexpr size_t kTotal = size_t{64} << 20;
   const std::string piece(size_t{1} << 20, 'x');
   std::atomic<size_t> written{0};
@@ -337,6 +341,72 @@ TEST_P(HttpStreamTest, EndsWhenNothingMoves) {
   }
   EXPECT_EQ(ReadSome(stream, 1).status().code(),
             absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_P(HttpStreamTest, EndsWhenNothingMovesForAsLongAsTheListenerSays) {
+  text_.connection_manager = "stream_idle_timeout: 0.05s";
+  Start(1, "timeout: 0s");
+  SetAnswers(BackendAnswer::Echo());
+  http::Stream stream = Open();
+  ASSERT_TRUE(stream.Write("ping").ok());
+  ASSERT_TRUE(ReadSome(stream, 4).ok());
+  EXPECT_EQ(ReadSome(stream, 1).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(Counted("upstream_rq_timeout"), 1u);
+
+  text_.action = "timeout: 0s, idle_timeout: 10s";  // wins
+  ASSERT_TRUE(mesh_->ReloadText(text_.ToString()).ok());
+  http::Stream longer = Open();
+  ASSERT_TRUE(longer.Write("ping").ok());
+  ASSERT_TRUE(ReadSome(longer, 4).ok());
+  std::string piece;
+  const absl::Time begun = absl::Now();
+  std::thread waker([&] {
+    while (absl::Now() < begun + absl::Milliseconds(120)) {
+      std::this_thread::yield();
+    }
+    longer.Write("pong").IgnoreError();
+  });
+  EXPECT_TRUE(ReadSome(longer, 4).ok());
+  waker.join();
+}
+
+TEST_P(HttpStreamTest, TriesElsewhereWhenATryMovesNothing) {
+  Start(1,
+        "timeout: 0s, retry_policy: {retry_on: reset, num_retries: 1, "
+        "per_try_idle_timeout: 0.05s, "
+        "retry_back_off: {base_interval: 0.001s}}");
+  SetAnswers(BackendAnswer::Failing(Fault::kStall));
+  http::Stream stream = Open();
+  ASSERT_TRUE(stream.CloseWrite().ok());
+  EXPECT_EQ(stream.ReadHead().status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(Requests(), 2u);
+  EXPECT_EQ(Counted("upstream_rq_per_try_idle_timeout"), 2u);
+
+  // Once the response has begun there is no other try.
+  SetAnswers(BackendAnswer::Failing(Fault::kStallAfterHeaders));
+  http::Stream begun = Open();
+  ASSERT_TRUE(begun.CloseWrite().ok());
+  ASSERT_TRUE(begun.ReadHead().ok());
+  EXPECT_EQ(ReadAll(begun).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(Requests(), 3u);
+  EXPECT_EQ(Counted("upstream_rq_per_try_idle_timeout"), 3u);
+}
+
+TEST_P(HttpStreamTest, EndsAtTheListenersLongestDuration) {
+  text_.connection_manager =
+      "common_http_protocol_options: {max_stream_duration: 0.05s}";
+  Start(1, "timeout: 0s");
+  SetAnswers(BackendAnswer::Echo());
+  http::Stream stream = Open();
+  absl::Status status;
+  while (status.ok()) {
+    status = stream.Write("ping");
+    if (status.ok()) status = ReadSome(stream, 4).status();
+  }
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
 }
 
 TEST_P(HttpStreamTest, EndsAtItsLongestDuration) {

@@ -21,8 +21,9 @@ struct MeshText {
   std::vector<std::string> addresses;  // each may be "first,additional,..."
   // Of the one route's action, "cluster" aside.
   std::string action = "timeout: 10s";
-  std::string more_routes;  // before it, each "- {...}"
-  std::string filters;      // before the router, each "- {...}"
+  std::string connection_manager;  // more fields
+  std::string more_routes;         // before it, each "- {...}"
+  std::string filters;             // before the router, each "- {...}"
   std::string virtual_host;
   std::string cluster;  // more fields
   std::string thresholds =
@@ -61,6 +62,8 @@ struct MeshText {
         typed_config:
           '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: x
+          )",
+                        connection_manager, R"(
           http_filters:
           )",
                         filters, R"(
@@ -107,9 +110,6 @@ struct MeshText {
   }
 };
 
-// Istio's default policy, with `reset`.
-inline constexpr char kRetries[] =
-    "retry_policy: {retry_on: 'connect-failure,refused-stream,unavailable,"
 // A counter of its cluster; UINT64_MAX: there is none.
 inline uint64_t CountedIn(Mesh& mesh, std::string_view name) {
   for (const Counter& counter : mesh.ClusterCounters("c").value()) {
@@ -118,6 +118,9 @@ inline uint64_t CountedIn(Mesh& mesh, std::string_view name) {
   return UINT64_MAX;
 }
 
+// Istio's default policy, with `reset`.
+inline constexpr char kRetries[] =
+    "retry_policy: {retry_on: 'connect-failure,refused-stream,unavailable,"
     "cancelled,retriable-status-codes,reset', retriable_status_codes: [503], "
     "num_retries: 2, retry_back_off: {base_interval: 0.001s}, "
     "retry_host_predicate: [{name: envoy.retry_host_predicates.previous_hosts, "

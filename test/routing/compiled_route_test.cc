@@ -120,6 +120,8 @@ TEST(Timeouts, BoundAGrpcDeadline) {
   action.grpc_timeout_offset = absl::Seconds(5);  // would leave nothing
   EXPECT_EQ(timeout(), absl::Seconds(5));
 
+  EXPECT_EQ(TimeoutsFor(request, action, nullptr).max_stream_duration,
+            std::nullopt);
   model::MaxStreamDuration stream;
   stream.max_stream_duration = absl::Seconds(9);
   action.max_stream_duration = stream;
@@ -129,6 +131,12 @@ TEST(Timeouts, BoundAGrpcDeadline) {
   action.max_stream_duration->grpc_timeout_header_offset = absl::Seconds(1);
   EXPECT_EQ(TimeoutsFor(request, action, nullptr).max_stream_duration,
             absl::Seconds(3));
+  action.max_stream_duration->grpc_timeout_header_offset = absl::Seconds(4);
+  EXPECT_EQ(TimeoutsFor(request, action, nullptr).max_stream_duration,
+            absl::ZeroDuration());
+  action.max_stream_duration->max_stream_duration = absl::ZeroDuration();
+  EXPECT_EQ(TimeoutsFor({}, action, nullptr).max_stream_duration,
+            absl::InfiniteDuration());
 }
 
 TEST(Timeouts, HeadersWinAndAPerTryTimeoutMustBeShorter) {

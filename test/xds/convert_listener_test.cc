@@ -46,7 +46,8 @@ TEST(ConvertListener, SocketListenerKeepsItsChains) {
   ASSERT_EQ(l.filter_chains.size(), 2u);
   ASSERT_TRUE(l.filter_chains[0].http.has_value());
   EXPECT_EQ(l.filter_chains[0].http->rds_route_config_name, "r");
-  EXPECT_EQ(l.filter_chains[0].http->stream_idle_timeout, absl::Seconds(5));
+  EXPECT_EQ(l.filter_chains[0].http->stream_limits.idle_timeout,
+            absl::Seconds(5));
   EXPECT_THAT(l.filter_chains[0].http->http_filters, ElementsAre("r"));
   ASSERT_TRUE(l.filter_chains[1].tcp.has_value());
   EXPECT_EQ(std::get<std::string>(l.filter_chains[1].tcp->cluster), "b");
@@ -60,7 +61,8 @@ TEST(ConvertListener, ApiListenerNeedsNoAddress) {
       kRouter + "}}"));
   const model::Listener& l = *config->listeners.at(0);
   ASSERT_TRUE(l.api_listener.has_value());
-  EXPECT_EQ(l.api_listener->max_stream_duration, absl::Seconds(3));
+  EXPECT_EQ(l.api_listener->stream_limits.max_stream_duration,
+            absl::Seconds(3));
   ASSERT_NE(l.api_listener->route_config, nullptr);
   EXPECT_EQ(l.api_listener->route_config->virtual_hosts.size(), 1u);
 }
