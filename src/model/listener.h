@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "model/fault.h"
 #include "model/route.h"
+#include "model/tls.h"
 
 namespace meshlib::model {
 
@@ -38,13 +39,13 @@ struct RequestNormalization {
   }
 };
 
-// An HTTP connection manager, as far as a client needs it.
 // What a connection manager says of every stream, for routes that do not.
 struct StreamLimits {
   absl::Duration idle_timeout = absl::Minutes(5);  // 0: none
   absl::Duration max_stream_duration;              // 0: none
 };
 
+// An HTTP connection manager, as far as a client needs it.
 struct HttpConnectionManager {
   std::string stat_prefix;
   // Exactly one: the routes inline, or the name to ask RDS for.
@@ -72,6 +73,7 @@ struct FilterChain {
   // this library does not act on.
   std::optional<HttpConnectionManager> http;
   std::optional<TcpProxy> tcp;
+  std::shared_ptr<const DownstreamTls> tls;  // null: plaintext
 };
 
 enum class TrafficDirection : uint8_t { kUnspecified, kInbound, kOutbound };
@@ -87,6 +89,12 @@ struct Listener {
   std::optional<HttpConnectionManager> api_listener;
   std::vector<FilterChain> filter_chains;  // the default chain last
 };
+
+// With what static secrets hold in the place of their names. The same object
+// if there is nothing to do.
+std::shared_ptr<const Listener> WithSecrets(
+    std::shared_ptr<const Listener> listener,
+    const std::vector<std::shared_ptr<const TlsSecret>>& secrets);
 
 }  // namespace meshlib::model
 

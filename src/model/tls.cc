@@ -27,11 +27,20 @@ auto Fields(const TlsParameters& in) {
 }
 auto Fields(const CommonTls& in) {
   return std::tie(in.tls_params, in.alpn_protocols, in.certificate,
-                  in.certificate_secret, in.validation, in.validation_secret);
+                  in.certificate_secret, in.more_certificates,
+                  in.more_certificate_secrets, in.validation,
+                  in.validation_secret);
 }
 auto Fields(const UpstreamTls& in) {
   return std::tie(in.common, in.sni, in.auto_host_sni,
                   in.auto_sni_san_validation, in.max_session_keys);
+}
+
+auto Fields(const DownstreamTls& in) {
+  return std::tie(in.common, in.require_client_certificate, in.require_sni,
+                  in.disable_stateless_session_resumption,
+                  in.disable_stateful_session_resumption, in.session_timeout,
+                  in.full_scan_certs_on_sni_mismatch, in.prefer_client_ciphers);
 }
 
 template <typename Holds>
@@ -46,6 +55,61 @@ const TlsSecret* Find(
   return found == secrets.end() ? nullptr : found->get();
 }
 
+using Secrets = std::vector<std::shared_ptr<const TlsSecret>>;
+
+const TlsSecret* FindCertificate(const SecretSource& source,
+                                 const Secrets& secrets) {
+  return Find(source, secrets, [](const TlsSecret& secret) {
+    return secret.certificate.has_value();
+  });
+}
+
+bool NamesSecrets(const CommonTls& common) {
+  return !common.certificate_secret.none() ||
+         !common.validation_secret.none() ||
+         !common.more_certificate_secrets.empty();
+}
+
+// Whether it changed anything.
+bool Fill(const Secrets& secrets, CommonTls& common) {
+  bool any = false;
+  const auto* const certificate =
+      FindCertificate(common.certificate_secret, secrets);
+  if (certificate != nullptr) {
+    any = true;
+    common.certificate = *certificate->certificate;
+    common.certificate_secret = {};
+  }
+  auto& more = common.more_certificate_secrets;
+  for (size_t i = 0; i < more.size();) {
+    const auto* const known = FindCertificate(more[i], secrets);
+    if (known == nullptr) {
+      ++i;
+      continue;
+    }
+    any = true;
+    common.more_certificates.push_back(*known->certificate);
+    more.erase(more.begin() + static_cast<ptrdiff_t>(i));
+  }
+  const TlsSecret* const validation = Find(
+      common.validation_secret, secrets,
+      [](const TlsSecret& secret) { return secret.validation.has_value(); });
+  if (validation == nullptr) return any;
+  common.validation =
+      MergeValidation(std::move(common.validation), *validation->validation);
+  common.validation_secret = {};
+  return true;
+}
+
+template <typename Tls>
+std::shared_ptr<const Tls> Filled(std::shared_ptr<const Tls> tls,
+                                  const Secrets& secrets) {
+  if (tls == nullptr || !NamesSecrets(tls->common)) return tls;
+  auto changed = std::make_shared<Tls>(*tls);
+  if (Fill(secrets, changed->common)) return changed;
+  return tls;
+}
+
 }  // namespace
 
 bool operator==(const TlsValidation& a, const TlsValidation& b) {
@@ -58,6 +122,9 @@ bool operator==(const CommonTls& a, const CommonTls& b) {
   return Fields(a) == Fields(b);
 }
 bool operator==(const UpstreamTls& a, const UpstreamTls& b) {
+  return Fields(a) == Fields(b);
+}
+bool operator==(const DownstreamTls& a, const DownstreamTls& b) {
   return Fields(a) == Fields(b);
 }
 bool operator==(const TransportSocketMatch& a, const TransportSocketMatch& b) {
@@ -83,25 +150,12 @@ TlsValidation MergeValidation(TlsValidation base, const TlsValidation& over) {
 std::shared_ptr<const UpstreamTls> WithSecrets(
     std::shared_ptr<const UpstreamTls> tls,
     const std::vector<std::shared_ptr<const TlsSecret>>& secrets) {
-  if (tls == nullptr) return tls;
-  const TlsSecret* const certificate = Find(
-      tls->common.certificate_secret, secrets,
-      [](const TlsSecret& secret) { return secret.certificate.has_value(); });
-  const TlsSecret* const validation = Find(
-      tls->common.validation_secret, secrets,
-      [](const TlsSecret& secret) { return secret.validation.has_value(); });
-  if (certificate == nullptr && validation == nullptr) return tls;
-  auto out = std::make_shared<UpstreamTls>(*tls);
-  if (certificate != nullptr) {
-    out->common.certificate = *certificate->certificate;
-    out->common.certificate_secret = {};
-  }
-  if (validation != nullptr) {
-    out->common.validation = MergeValidation(std::move(out->common.validation),
-                                             *validation->validation);
-    out->common.validation_secret = {};
-  }
-  return out;
+  return Filled(std::move(tls), secrets);
+}
+std::shared_ptr<const DownstreamTls> WithSecrets(
+    std::shared_ptr<const DownstreamTls> tls,
+    const std::vector<std::shared_ptr<const TlsSecret>>& secrets) {
+  return Filled(std::move(tls), secrets);
 }
 
 bool TransportSocketMatch::Matches(const Metadata* host) const {

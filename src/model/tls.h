@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "model/metadata.h"
 #include "model/string_matcher.h"
 
@@ -120,8 +121,11 @@ struct CommonTls {
   std::vector<std::string> alpn_protocols;
   TlsCertificate certificate;       // the first; empty: none
   SecretSource certificate_secret;  // instead of `certificate`
-  TlsValidation validation;         // the default, with a secret
-  SecretSource validation_secret;   // merged over `validation`
+  // Of servers, which show the one that fits the client's SNI and algorithms.
+  std::vector<TlsCertificate> more_certificates;
+  std::vector<SecretSource> more_certificate_secrets;
+  TlsValidation validation;        // the default, with a secret
+  SecretSource validation_secret;  // merged over `validation`
 
   friend bool operator==(const CommonTls& a, const CommonTls& b);
 };
@@ -140,6 +144,21 @@ struct UpstreamTls {
   friend bool operator==(const UpstreamTls& a, const UpstreamTls& b);
 };
 
+// DownstreamTlsContext.
+struct DownstreamTls {
+  CommonTls common;
+  bool require_client_certificate = false;
+  bool require_sni = false;
+  // Sessions are resumed by tickets unless this is set.
+  bool disable_stateless_session_resumption = false;
+  bool disable_stateful_session_resumption = false;
+  std::optional<absl::Duration> session_timeout;
+  bool full_scan_certs_on_sni_mismatch = false;
+  bool prefer_client_ciphers = false;
+
+  friend bool operator==(const DownstreamTls& a, const DownstreamTls& b);
+};
+
 // Secret: one of both parts is given.
 struct TlsSecret {
   std::string name;
@@ -156,6 +175,9 @@ struct TlsSecret {
 // known stay. The same object if there is nothing to do; null stays null.
 std::shared_ptr<const UpstreamTls> WithSecrets(
     std::shared_ptr<const UpstreamTls> tls,
+    const std::vector<std::shared_ptr<const TlsSecret>>& secrets);
+std::shared_ptr<const DownstreamTls> WithSecrets(
+    std::shared_ptr<const DownstreamTls> tls,
     const std::vector<std::shared_ptr<const TlsSecret>>& secrets);
 
 // An entry of a cluster's transport_socket_matches.

@@ -108,6 +108,9 @@ class Collector final : public ResourceSink {
     for (auto& cluster : config_.clusters) {
       cluster = model::WithSecrets(std::move(cluster), config_.secrets);
     }
+    for (auto& listener : config_.listeners) {
+      listener = model::WithSecrets(std::move(listener), config_.secrets);
+    }
     return std::make_shared<const model::Config>(std::move(config_));
   }
 

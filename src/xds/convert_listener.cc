@@ -11,6 +11,7 @@
 #include "xds/convert_filter_chain_match.h"
 #include "xds/convert_filters.h"
 #include "xds/convert_hcm.h"
+#include "xds/convert_transport.h"
 #include "xds/convert_values.h"
 
 namespace meshlib::xds {
@@ -68,6 +69,9 @@ model::FilterChain ConvertFilterChain(const listener::FilterChain& in,
     const FilterKind kind = ConvertFilter(in.filters(i), errors, deferred, out);
     const bool last = i + 1 == in.filters_size();
     CheckFilterPlace(kind, in.filters(i).name(), last, "", errors);
+  }
+  if (in.has_transport_socket()) {
+    out.tls = ConvertListenerTransport(in.transport_socket(), errors, deferred);
   }
   ConvertOptionalDuration(in.has_transport_socket_connect_timeout(),
                           in.transport_socket_connect_timeout(),

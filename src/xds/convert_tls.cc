@@ -2,11 +2,14 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "xds/check_certificate.h"
 #include "xds/convert_data_source.h"
 #include "xds/convert_matchers.h"
+#include "xds/convert_values.h"
 #include "xds/pem.h"
 
 namespace meshlib::xds {
@@ -114,9 +117,16 @@ std::vector<model::SubjectAltNameMatcher> ConvertNames(
   return out;
 }
 
+// Something that Envoy takes.
+void Refuse(TlsEnd end, std::string_view field, const std::string& why,
+            FieldErrors& errors) {
+  if (end == TlsEnd::kClient) return errors.ErrorAt(field, why);
+  errors.UnsupportedAt(field, why);
+}
+
 model::TlsValidation ConvertValidation(
-    const tls::CertificateValidationContext& in, FieldErrors& errors,
-    DeferredChecks* deferred) {
+    const tls::CertificateValidationContext& in, TlsEnd end,
+    FieldErrors& errors, DeferredChecks* deferred) {
   model::TlsValidation out;
   if (in.has_trusted_ca()) {
     out.trusted_ca =
@@ -124,9 +134,9 @@ model::TlsValidation ConvertValidation(
   }
   if (in.has_crl()) out.crl = ConvertSource(in.crl(), "crl", nullptr, errors);
   if (in.has_custom_validator_config()) {
-    errors.ErrorAt("custom_validator_config",
-                   "is not supported; the peer would be checked by other "
-                   "rules");
+    Refuse(end, "custom_validator_config",
+           "is not supported; the peer would be checked by other rules",
+           errors);
   }
   out.system_root_certs = in.has_system_root_certs();
   out.match_typed_subject_alt_names = ConvertNames(in, errors, deferred);
@@ -189,13 +199,21 @@ void ConvertShownCertificate(const tls::CommonTlsContext& in,
     if (errors.error_count() == errors_before) {
       CheckKeyPair(in.tls_certificates(i), errors);
     }
-    if (i == 0) out.certificate = std::move(certificate);
+    if (i == 0) {
+      out.certificate = std::move(certificate);
+    } else {
+      out.more_certificates.push_back(std::move(certificate));
+    }
   }
   for (int i = 0; i < in.tls_certificate_sds_secret_configs_size(); ++i) {
     ScopedField scope(errors, "tls_certificate_sds_secret_configs", i);
     auto secret = ConvertSecretSource(in.tls_certificate_sds_secret_configs(i),
                                       true, errors, deferred);
-    if (i == 0) out.certificate_secret = std::move(secret);
+    if (i == 0) {
+      out.certificate_secret = std::move(secret);
+    } else {
+      out.more_certificate_secrets.push_back(std::move(secret));
+    }
   }
   if (in.has_tls_certificate_provider_instance()) {
     out.certificate_secret =
@@ -207,10 +225,10 @@ void ConvertShownCertificate(const tls::CommonTlsContext& in,
 }
 
 void ConvertWholeValidation(const tls::CertificateValidationContext& in,
-                            FieldErrors& errors, DeferredChecks* deferred,
-                            model::CommonTls& out) {
+                            TlsEnd end, FieldErrors& errors,
+                            DeferredChecks* deferred, model::CommonTls& out) {
   const size_t errors_before = errors.error_count();
-  out.validation = ConvertValidation(in, errors, deferred);
+  out.validation = ConvertValidation(in, end, errors, deferred);
   if (in.has_trusted_ca() && errors.error_count() == errors_before) {
     CheckTrustedCa(in, errors);
   }
@@ -222,11 +240,12 @@ void ConvertWholeValidation(const tls::CertificateValidationContext& in,
 
 void ConvertCombined(
     const tls::CommonTlsContext::CombinedCertificateValidationContext& in,
-    FieldErrors& errors, DeferredChecks* deferred, model::CommonTls& out) {
+    TlsEnd end, FieldErrors& errors, DeferredChecks* deferred,
+    model::CommonTls& out) {
   {
     ScopedField scope(errors, "default_validation_context");
-    ConvertWholeValidation(in.default_validation_context(), errors, deferred,
-                           out);
+    ConvertWholeValidation(in.default_validation_context(), end, errors,
+                           deferred, out);
   }
   if (in.has_validation_context_sds_secret_config()) {
     ScopedField scope(errors, "validation_context_sds_secret_config");
@@ -238,7 +257,7 @@ void ConvertCombined(
   }
 }
 
-model::TlsParameters ConvertParameters(const tls::TlsParameters& in,
+model::TlsParameters ConvertParameters(const tls::TlsParameters& in, TlsEnd end,
                                        FieldErrors& errors) {
   model::TlsParameters out;
   if (in.tls_minimum_protocol_version() == tls::TlsParameters::TLSv1_3) {
@@ -247,8 +266,8 @@ model::TlsParameters ConvertParameters(const tls::TlsParameters& in,
   switch (in.tls_maximum_protocol_version()) {
     case tls::TlsParameters::TLSv1_0:
     case tls::TlsParameters::TLSv1_1:
-      errors.ErrorAt("tls_maximum_protocol_version",
-                     "is before TLSv1_2, the oldest that meshlib speaks");
+      Refuse(end, "tls_maximum_protocol_version",
+             "is before TLSv1_2, the oldest that meshlib speaks", errors);
       break;
     case tls::TlsParameters::TLSv1_2:
       out.tls_maximum_protocol_version = model::TlsVersion::kTls12;
@@ -264,15 +283,25 @@ model::TlsParameters ConvertParameters(const tls::TlsParameters& in,
   return out;
 }
 
+void CheckTicketKey(const core::DataSource& in, int index,
+                    FieldErrors& errors) {
+  constexpr size_t kKeyBytes = 80;
+  ScopedField list(errors, "session_ticket_keys");
+  ScopedField scope(errors, "keys", index);
+  const auto key = ReadDataSource(in, kKeyBytes, errors);
+  if (!key || key->size() == kKeyBytes) return;
+  errors.Error(absl::StrCat("a ticket key has ", kKeyBytes, " bytes"));
+}
+
 }  // namespace
 
-model::CommonTls ConvertCommonTls(const tls::CommonTlsContext& in,
+model::CommonTls ConvertCommonTls(const tls::CommonTlsContext& in, TlsEnd end,
                                   FieldErrors& errors,
                                   DeferredChecks* deferred) {
   model::CommonTls out;
   {
     ScopedField scope(errors, "tls_params");
-    out.tls_params = ConvertParameters(in.tls_params(), errors);
+    out.tls_params = ConvertParameters(in.tls_params(), end, errors);
   }
   out.alpn_protocols.assign(in.alpn_protocols().begin(),
                             in.alpn_protocols().end());
@@ -280,19 +309,59 @@ model::CommonTls ConvertCommonTls(const tls::CommonTlsContext& in,
   if (in.has_validation_context()) {
     ScopedField scope(errors, "validation_context");
     CheckNamesHaveTrust(in.validation_context(), errors);
-    ConvertWholeValidation(in.validation_context(), errors, deferred, out);
+    ConvertWholeValidation(in.validation_context(), end, errors, deferred, out);
   } else if (in.has_validation_context_sds_secret_config()) {
     ScopedField scope(errors, "validation_context_sds_secret_config");
     out.validation_secret = ConvertSecretSource(
         in.validation_context_sds_secret_config(), false, errors, deferred);
   } else if (in.has_combined_validation_context()) {
     ScopedField scope(errors, "combined_validation_context");
-    ConvertCombined(in.combined_validation_context(), errors, deferred, out);
+    ConvertCombined(in.combined_validation_context(), end, errors, deferred,
+                    out);
   } else if (in.has_validation_context_certificate_provider_instance()) {
     out.validation_secret = OfProvider(
         in.validation_context_certificate_provider_instance().instance_name());
   }
   return out;
+}
+
+std::shared_ptr<const model::DownstreamTls> ConvertDownstreamTls(
+    const tls::DownstreamTlsContext& in, FieldErrors& errors,
+    DeferredChecks* deferred) {
+  const size_t errors_before = errors.error_count();
+  auto out = std::make_shared<model::DownstreamTls>();
+  out->require_client_certificate = in.require_client_certificate().value();
+  out->require_sni = in.require_sni().value();
+  out->disable_stateless_session_resumption =
+      in.disable_stateless_session_resumption();
+  out->disable_stateful_session_resumption =
+      in.disable_stateful_session_resumption();
+  out->full_scan_certs_on_sni_mismatch =
+      in.full_scan_certs_on_sni_mismatch().value();
+  out->prefer_client_ciphers = in.prefer_client_ciphers();
+  out->session_timeout =
+      ConvertOptionalDuration(in.has_session_timeout(), in.session_timeout(),
+                              "session_timeout", errors);
+  for (int i = 0; i < in.session_ticket_keys().keys_size(); ++i) {
+    CheckTicketKey(in.session_ticket_keys().keys(i), i, errors);
+  }
+  const tls::CommonTlsContext& common = in.common_tls_context();
+  if (common.tls_certificates_size() > 0 &&
+      common.tls_certificate_sds_secret_configs_size() > 0) {
+    errors.ErrorAt("common_tls_context",
+                   "tls_certificates and tls_certificate_sds_secret_configs "
+                   "cannot be mixed");
+  }
+  if (in.ocsp_staple_policy() == tls::DownstreamTlsContext::MUST_STAPLE &&
+      std::any_of(common.tls_certificates().begin(),
+                  common.tls_certificates().end(),
+                  [](const auto& one) { return !one.has_ocsp_staple(); })) {
+    errors.ErrorAt("ocsp_staple_policy",
+                   "MUST_STAPLE needs an ocsp_staple of each certificate");
+  }
+  ScopedField scope(errors, "common_tls_context");
+  out->common = ConvertCommonTls(common, TlsEnd::kServer, errors, deferred);
+  return errors.error_count() == errors_before ? out : nullptr;
 }
 
 std::shared_ptr<const model::TlsSecret> ConvertSecret(
@@ -305,8 +374,8 @@ std::shared_ptr<const model::TlsSecret> ConvertSecret(
     out->certificate = ConvertCertificate(in.tls_certificate(), errors);
   } else if (in.has_validation_context()) {
     ScopedField scope(errors, "validation_context");
-    out->validation =
-        ConvertValidation(in.validation_context(), errors, deferred);
+    out->validation = ConvertValidation(in.validation_context(),
+                                        TlsEnd::kClient, errors, deferred);
   } else {
     return nullptr;
   }

@@ -13,9 +13,17 @@ namespace meshlib::xds {
 
 // What TLS is configured to be. Certificates and keys are looked at for their
 // form; files are read for that, and named in what is returned. `deferred` may
-// be null.
+// be null. What Envoy takes and we cannot do is an error of a client's and a
+// warning of a server's, which serves nobody yet.
+enum class TlsEnd { kClient, kServer };
 model::CommonTls ConvertCommonTls(
     const envoy::extensions::transport_sockets::tls::v3::CommonTlsContext& in,
+    TlsEnd end, FieldErrors& errors, DeferredChecks* deferred);
+
+// Of a listener's filter chain; null if there was an error.
+std::shared_ptr<const model::DownstreamTls> ConvertDownstreamTls(
+    const envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext&
+        in,
     FieldErrors& errors, DeferredChecks* deferred);
 
 // Null for secrets of other kinds than certificates and validation contexts,

@@ -45,7 +45,8 @@ TlsPtr FromTlsContext(const tls::UpstreamTlsContext& in, FieldErrors& errors,
     errors.ErrorAt("tls_certificates",
                    "a client shows one certificate at the most");
   }
-  out->common = ConvertCommonTls(in.common_tls_context(), errors, deferred);
+  out->common = ConvertCommonTls(in.common_tls_context(), TlsEnd::kClient,
+                                 errors, deferred);
   const model::TlsValidation& validation = out->common.validation;
   if (!validation.has_trust() && !validation.accept_untrusted &&
       out->common.validation_secret.none()) {
@@ -109,6 +110,32 @@ bool IsForIstioMutualTls(const ::google::protobuf::Struct& match) {
 }
 
 }  // namespace
+
+std::shared_ptr<const model::DownstreamTls> ConvertListenerTransport(
+    const core::TransportSocket& in, FieldErrors& errors,
+    DeferredChecks* deferred) {
+  ScopedField scope(errors, "transport_socket");
+  if (!in.has_typed_config()) {
+    errors.ErrorAt("typed_config", "is required");
+    return nullptr;
+  }
+  ScopedField config(errors, "typed_config");
+  if (HoldsA<RawBuffer>(in.typed_config())) return nullptr;
+  const std::string name = Quoted(AnyTypeName(in.typed_config()));
+  if (HoldsA<tls::UpstreamTlsContext>(in.typed_config()) ||
+      HoldsA<InternalUpstreamTransport>(in.typed_config())) {
+    errors.Error(absl::StrCat(name, " is for clusters"));
+    return nullptr;
+  }
+  if (!HoldsA<tls::DownstreamTlsContext>(in.typed_config())) {
+    errors.Unsupported(
+        absl::StrCat("the transport socket ", name, " is not supported yet"));
+    return nullptr;
+  }
+  tls::DownstreamTlsContext context;
+  if (!UnpackInto(in.typed_config(), context, errors)) return nullptr;
+  return ConvertDownstreamTls(context, errors, deferred);
+}
 
 void ConvertTransport(const envoy::config::cluster::v3::Cluster& in,
                       FieldErrors& errors, DeferredChecks* deferred,

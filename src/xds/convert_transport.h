@@ -1,6 +1,8 @@
 #ifndef MESHLIB_XDS_CONVERT_TRANSPORT_H_
 #define MESHLIB_XDS_CONVERT_TRANSPORT_H_
 
+#include <memory>
+
 #include "meshlib/xds/envoy/config/cluster/v3/cluster.pb.h"
 #include "model/cluster.h"
 #include "xds/convert_deferred.h"
@@ -14,6 +16,12 @@ namespace meshlib::xds {
 void ConvertTransport(const envoy::config::cluster::v3::Cluster& in,
                       FieldErrors& errors, DeferredChecks* deferred,
                       model::Cluster& out);
+
+// What a listener's filter chain speaks; null: plaintext, something that is not
+// supported, or an error.
+std::shared_ptr<const model::DownstreamTls> ConvertListenerTransport(
+    const envoy::config::core::v3::TransportSocket& in, FieldErrors& errors,
+    DeferredChecks* deferred);
 
 }  // namespace meshlib::xds
 

@@ -317,5 +317,115 @@ TEST(SecretFile, GivesTheSecretOfTheName) {
               HasSubstr("trusted_ca: holds no readable PEM block"));
 }
 
+// ---- Of listeners
+
+constexpr char kChain[] =
+    "filters: [{name: t, typed_config: {'@type': type.googleapis.com/"
+    "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: s, "
+    "cluster: c}}]";
+
+std::string WithListener(const std::string& socket,
+                         const std::string& secrets = "") {
+  return "static_resources: {" + secrets +
+         "listeners: [{name: l, address: {socket_address: {address: 0.0.0.0, "
+         "port_value: 80}}, filter_chains: [{" +
+         std::string(kChain) + ", transport_socket: " + socket +
+         "}]}], clusters: [{name: c}]}";
+}
+std::string Downstream(const std::string& fields) {
+  return "{name: t, typed_config: {'@type': " + std::string(kExtensions) +
+         "tls.v3.DownstreamTlsContext, " + fields + "}}";
+}
+std::string OnePair() {
+  return "{certificate_chain: " + InlineCertificate() +
+         ", private_key: " + InlineText(Key()) + "}";
+}
+
+TEST(ConvertTls, CarriesWhatAServerContextNeeds) {
+  const auto config = Loaded(WithListener(Downstream(
+      "require_client_certificate: true, require_sni: true, "
+      "session_timeout: 5s, common_tls_context: {alpn_protocols: "
+      "[h2], tls_certificates: [" +
+      OnePair() + ", " + OnePair() +
+      "], validation_context: {trusted_ca: " + InlineCertificate() + "}}")));
+  const auto& tls = config->listeners.at(0)->filter_chains.at(0).tls;
+  ASSERT_NE(tls, nullptr);
+  EXPECT_TRUE(tls->require_client_certificate);
+  EXPECT_TRUE(tls->require_sni);
+  EXPECT_EQ(tls->session_timeout, absl::Seconds(5));
+  EXPECT_THAT(tls->common.alpn_protocols, ElementsAre("h2"));
+  EXPECT_EQ(tls->common.certificate.private_key, DataSource::Inline(Key()));
+  EXPECT_EQ(tls->common.more_certificates.size(), 1u);
+  EXPECT_TRUE(tls->common.validation.has_trust());
+}
+
+TEST(ConvertTls, GivesServersTheirStaticSecrets) {
+  const auto config = Loaded(WithListener(
+      Downstream("common_tls_context: {tls_certificate_sds_secret_configs: "
+                 "[{name: a}, {name: b}]}"),
+      "secrets: [{name: a, tls_certificate: " + OnePair() +
+          "}, {name: b, tls_certificate: " + OnePair() + "}], "));
+  const auto& common = config->listeners.at(0)->filter_chains.at(0).tls->common;
+  EXPECT_TRUE(common.certificate_secret.none());
+  EXPECT_FALSE(common.certificate.empty());
+  EXPECT_TRUE(common.more_certificate_secrets.empty());
+  EXPECT_EQ(common.more_certificates.size(), 1u);
+}
+
+TEST(ConvertTls, RefusesWhatEnvoyRefusesOfAServer) {
+  const std::string good = "tls_certificates: [" + OnePair() + "]";
+  const struct {
+    std::string socket;
+    std::string text;
+  } cases[] = {
+      {"{name: t}", "typed_config"},
+      {TlsSocket("sni: x"), "is for clusters"},
+      {Downstream("common_tls_context: {tls_certificates: "
+                  "[{certificate_chain: " +
+                  InlineCertificate() + "}]}"),
+       "beside the other half"},
+      {Downstream("session_ticket_keys: {keys: [{inline_string: short}]}, "
+                  "common_tls_context: {" +
+                  good + "}"),
+       "80 bytes"},
+      {Downstream("ocsp_staple_policy: MUST_STAPLE, common_tls_context: {" +
+                  good + "}"),
+       "ocsp_staple"},
+      {Downstream("session_timeout: 4294967296s, common_tls_context: {" + good +
+                  "}"),
+       "session_timeout"},
+      {Downstream("common_tls_context: {" + good +
+                  ", tls_certificate_sds_secret_configs: [{name: a, "
+                  "sds_config: {ads: {}}}]}"),
+       "cannot be mixed"},
+      {Downstream("common_tls_context: {tls_certificate_sds_secret_configs: "
+                  "[{name: nobody}]}"),
+       "nobody"},
+      {Downstream("common_tls_context: {" + good +
+                  ", validation_context: {match_typed_subject_alt_names: "
+                  "[{san_type: URI, matcher: {exact: x}}]}}"),
+       "trusted_ca"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_THAT(ProblemsOf(WithListener(c.socket)), HasSubstr(c.text))
+        << c.socket;
+  }
+}
+
+TEST(ConvertTls, WarnsOfWhatAServerCannotDoYet) {
+  // Envoy takes both.
+  for (const std::string& more :
+       {std::string("tls_params: {tls_maximum_protocol_version: TLSv1_1}"),
+        "validation_context: {trusted_ca: " + InlineCertificate() +
+            ", custom_validator_config: {name: x, typed_config: {'@type': " +
+            kExtensions + "tls.v3.SPIFFECertValidatorConfig, trust_domains: " +
+            "[{name: a, trust_bundle: " + InlineCertificate() + "}]}}}"}) {
+    const auto config = Loaded(
+        WithListener(Downstream("common_tls_context: {tls_certificates: [" +
+                                OnePair() + "], " + more + "}")));
+    EXPECT_NE(config->listeners.at(0)->filter_chains.at(0).tls, nullptr);
+  }
+}
+
 }  // namespace
 }  // namespace meshlib::xds
