@@ -70,8 +70,8 @@ struct Result {
 
 // A call with any number of messages each way: server streaming (one Write()),
 // client streaming (one Read()) and both. Blocks. One thread may write while
-// another one reads; Cancel() is thread-safe. Movable; must not be used when
-// its mesh is destroyed.
+// another one reads; Cancel() is thread-safe. Movable. May outlive its mesh,
+// whose shutdown ends it.
 class MESHLIB_EXPORT Stream {
  public:
   // Cancels what is not over.
@@ -107,8 +107,8 @@ class MESHLIB_EXPORT Stream {
   std::unique_ptr<client::GrpcReader> reader_;
 };
 
-// Thread-safe. Cheap to copy. Must not be used when its mesh is destroyed, but
-// may be destroyed after it.
+// Thread-safe. Cheap to copy. May outlive its mesh; what is sent then is
+// FailedPrecondition.
 class MESHLIB_EXPORT Client {
  public:
   static absl::StatusOr<Client> Create(Mesh& mesh, ClientOptions options = {});

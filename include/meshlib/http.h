@@ -123,8 +123,8 @@ class MESHLIB_EXPORT CallHandle {
   std::weak_ptr<client::HttpCall> call_;
 };
 
-// Thread-safe. Cheap to copy; copies share what they have resolved. Must not
-// be used when its mesh is destroyed, but may be destroyed after it.
+// Thread-safe. Cheap to copy; copies share what they have resolved. May outlive
+// its mesh; what is sent then is FailedPrecondition.
 //
 // Errors: NotFound (no route or target), Unavailable (no host, or none that
 // answered), DeadlineExceeded, ResourceExhausted (breakers, sizes), Cancelled,
@@ -142,14 +142,19 @@ class MESHLIB_EXPORT Client {
   Client& operator=(Client&&) noexcept;
 
   // Blocks the calling thread, which writes its request and reads its answer
-  // itself where it can.
+  // itself where it can. With MeshOptions::own_thread false it does what
+  // RunPending() does until the answer is there, so that callbacks of other
+  // calls run in it.
   absl::StatusOr<Response> Send(const Request& request) const;
   absl::StatusOr<Response> Get(std::string_view url) const;
   absl::StatusOr<Response> Post(std::string_view url, std::string_view body,
                                 std::string_view content_type) const;
 
-  // Called once, on an I/O thread of the mesh. It should not block, and may
-  // start other calls; a blocking one is FailedPrecondition there.
+  // Called once, on an I/O thread of the mesh (with own_thread false: in
+  // RunPending()); if the mesh is shut down or the process was forked, before
+  // SendAsync() returns. It should not block, and may start other calls; a
+  // blocking one is FailedPrecondition there. It may shut down or destroy the
+  // mesh, see Mesh::Shutdown(). What it throws is logged and goes no further.
   using Callback = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
   CallHandle SendAsync(Request request, Callback done) const;
 

@@ -51,7 +51,9 @@ class CoroutineClient {
 
   // Begins when it is awaited; once only. `co_await` gives what Client::Send()
   // gives. The coroutine must not be destroyed meanwhile; Request::timeout
-  // bounds that.
+  // bounds that, and a shutdown of the mesh. After one it does not suspend: it
+  // goes on at once, with FailedPrecondition. What the coroutine throws to
+  // whoever lets it go on is logged, as with Client::Callback.
   Call Send(Request request) const;
 
  private:

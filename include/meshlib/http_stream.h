@@ -33,8 +33,9 @@ namespace meshlib::http {
 
 // A stream for threads that may block. One thread may write while another one
 // reads; Cancel() is thread-safe. Errors are those of Client; after the first
-// one, all further calls give it too. Movable; must not be used when its mesh
-// is destroyed.
+// one, all further calls give it too. Movable. May outlive its mesh, whose
+// shutdown ends it, see docs/lifecycle.md. In callbacks all that blocks is
+// FailedPrecondition.
 class MESHLIB_EXPORT Stream {
  public:
   // Cancels what is not over.
@@ -109,7 +110,10 @@ class MESHLIB_EXPORT AsyncStream {
 
 // Told what happens to a stream: on an I/O thread of the mesh, one call at a
 // time, without locks, and not from within calls of the stream. Should not
-// block. Held by the stream until OnDone() has returned.
+// block, and may do what http::Client::Callback may; what it throws is logged
+// and goes no further. Held by the stream until OnDone() has returned. Where
+// the mesh is shut down or the process was forked, OnDone() comes before
+// Client::OpenAsync() returns.
 class MESHLIB_EXPORT StreamObserver {
  public:
   virtual ~StreamObserver() = default;

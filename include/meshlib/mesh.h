@@ -49,7 +49,8 @@ struct MESHLIB_EXPORT MeshOptions {
   uint32_t thread_stripes = 0;
 
   // Control work (ejections, updates) runs on a thread of the mesh's own;
-  // with false it runs in RunPending(), and the mesh starts no thread.
+  // with false it runs in RunPending(), the mesh starts no thread, and
+  // certificates are read once.
   bool own_thread = true;
 
   // How many threads do the I/O of clients (meshlib/http.h); they start with
@@ -79,7 +80,8 @@ class MESHLIB_EXPORT Mesh {
   // file, line and path.
   static absl::StatusOr<std::unique_ptr<Mesh>> Create(MeshOptions options);
 
-  // Shuts down, see Shutdown().
+  // Shutdown() without a wait for calls. Targets and clients may live on; they
+  // answer as after it.
   ~Mesh();
   Mesh(const Mesh&) = delete;
   Mesh& operator=(const Mesh&) = delete;
@@ -108,18 +110,47 @@ class MESHLIB_EXPORT Mesh {
   // The same with a text instead of a file.
   absl::Status ReloadText(std::string_view text);
 
-  // With own_thread false: does the control work that is due now, on the
-  // calling thread (one at a time), and gives the time of the next one
-  // (absl::InfiniteFuture() if none).
+  // With own_thread false: does the control work and the I/O of clients that is
+  // due now, callbacks included, on the calling thread (one at a time), and
+  // gives the time of the next one (absl::InfiniteFuture() if none, and within
+  // a callback, where it does nothing).
   absl::Time RunPending();
   // For a host's own loop (poll, epoll): call RunPending() when this descriptor
   // is readable, and at the time that it gave. Borrowed; valid until the mesh
-  // is destroyed.
+  // is destroyed; -1 in the child of a fork.
   int PollDescriptor() const;
 
-  // Ends the control thread. Picks fail with kShutdown from now on; open
-  // tokens may still be reported. May be called twice.
-  void Shutdown();
+  // Ends the mesh. From now on new calls are FailedPrecondition, new targets
+  // too, and first picks fail with kShutdown. Calls in flight (of clients,
+  // callbacks included) may go on until `deadline`, with their retries; then
+  // they end with FailedPrecondition, and every pick fails. When it returns
+  // every callback has been called and is over, and no thread of the mesh
+  // exists, so it waits for callbacks that block. Open tokens are not waited
+  // for, and may be reported after it. With own_thread false it does the work
+  // of RunPending() meanwhile.
+  //
+  // May be called again, and by several threads at once: the earliest deadline
+  // counts, and each returns when all is over. Within a callback of the mesh it
+  // does not wait, whatever the deadline: calls in flight will be ended soon,
+  // and the threads are joined by a Shutdown() or destructor outside of
+  // callbacks. If what goes last (the mesh, its clients, targets and calls)
+  // goes within a callback, the thread it runs on ends the others and itself
+  // soon after it.
+  void Shutdown(absl::Time deadline = absl::InfinitePast());
+  void Shutdown(absl::Duration grace);
+
+  // After a fork() the child's copy of a mesh is of no use: its threads are
+  // not there, and its connections are the parent's. Everything answers
+  // FailedPrecondition at once (picks: kForked), and touches nothing of the
+  // parent's; destroying the copy gives back no memory. Whoever forks within a
+  // callback must go on to exec or _exit. This
+  // function closes what the copy inherited.
+  //
+  // Gives a new mesh made with the same options, mostly for such a child: from
+  // the file as it is now, or the text that Create() got. Without a seed in the
+  // options it draws one of its own. `clock` and `log` are shared with the old
+  // one. Kernels before Linux 4.14 cannot tell a child.
+  absl::StatusOr<std::unique_ptr<Mesh>> RestartAfterFork();
 
  private:
   friend class mesh::MeshFactory;

@@ -42,6 +42,8 @@ enum class PickFailure : uint8_t {
   kDelayed,
   // A fault filter answers in the host's place: see PickResult::fault.
   kFaultAbort,
+  // In the child of a fork(): the mesh is its parent's.
+  kForked,
 };
 
 // A constant text such as "no healthy host"; lives as long as the process.
@@ -120,7 +122,7 @@ struct PickResult {
   bool ok() const { return failure == PickFailure::kNone; }
   // With the reason as its message: NotFound where no route leads anywhere,
   // ResourceExhausted where a breaker or drop_overloads refused,
-  // FailedPrecondition after Shutdown(), else Unavailable. Allocates.
+  // FailedPrecondition after Shutdown() or a fork, else Unavailable. Allocates.
   absl::Status status() const;
 };
 

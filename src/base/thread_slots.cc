@@ -1,5 +1,8 @@
 #include "base/thread_slots.h"
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <deque>
 #include <utility>
@@ -10,7 +13,6 @@
 #if defined(__linux__)
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 #if defined(MESHLIB_TSAN)
@@ -75,6 +77,8 @@ struct ThreadSlots::Impl {
   }
 
   void GiveBack(ThreadSlot* slot) {
+    // In the child of a fork() another thread may have held the lock.
+    if (getpid() != process) return;
     MutexLock lock(mutex);
     if (slot->stripe.exclusive) free_stripes.push_back(slot->stripe.index);
     free_slots.push_back(slot);
@@ -85,6 +89,7 @@ struct ThreadSlots::Impl {
   std::vector<ThreadSlot*> free_slots MESHLIB_GUARDED_BY(mutex);
   std::vector<uint32_t> free_stripes MESHLIB_GUARDED_BY(mutex);
   Random seeds MESHLIB_GUARDED_BY(mutex);
+  const pid_t process = getpid();
   uint32_t shared_stripe = 0;
   std::atomic<bool> closed{false};
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/no_throw.h"
 #include "base/strings.h"
 #include "client/grpc_wire.h"
 #include "mesh/target_state.h"
@@ -79,6 +80,24 @@ absl::StatusCode CodeOf(ExchangeFailure failure) {
 
 }  // namespace
 
+void RunCallback(mesh::Core& core, absl::FunctionRef<void()> callback) {
+  const absl::Status thrown = base::NoThrow([&] {
+    callback();
+    return absl::OkStatus();
+  });
+  if (thrown.ok()) return;
+  core.Log(LogLevel::kError,
+           absl::StrCat("the callback of a call threw: ", thrown.message()));
+}
+
+absl::Status MayBlock(const CallEnvironment& environment) {
+  const mesh::Gate& gate = environment.core->gate();
+  if (gate.forked()) return gate.Check();
+  if (!environment.transport->OnIoThread()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "a blocking call from a callback would wait for its own thread");
+}
+
 CallRunner::CallRunner(std::shared_ptr<const CallEnvironment> environment,
                        Target target, http::Request request,
                        std::string_view path, bool streams)
@@ -91,6 +110,7 @@ CallRunner::CallRunner(std::shared_ptr<const CallEnvironment> environment,
 CallRunner::~CallRunner() {
   DropExchange();
   call_.Release();
+  Conclude();
 }
 
 absl::Time CallRunner::Now() const {
@@ -116,15 +136,34 @@ absl::Status CallRunner::Prepare(bool whole) {
   if (request_.timeout != absl::InfiniteDuration()) {
     deadline_ = started_ + request_.timeout;
   }
-  io_ = environment_->core->engine().slots().Current().stripe.index %
-        environment_->transport->size();
   return absl::OkStatus();
 }
 
+bool CallRunner::Enlist() {
+  const uint32_t stripe =
+      environment_->core->engine().slots().Current().stripe.index;
+  io_ = stripe % environment_->transport->size();
+  return environment_->core->calls().Add(stripe, *this);
+}
+
+void CallRunner::Conclude() {
+  if (std::exchange(concluded_, true)) return;
+  environment_->core->calls().Remove(*this);
+}
+
 void CallRunner::Launch(bool whole) {
-  absl::Status status = Prepare(whole);
+  absl::Status status = base::NoThrow([&] { return Prepare(whole); });
+  if (!Enlist()) {
+    FinishWith(environment_->core->gate().Check());
+    return Tell(Origin::kLoop);
+  }
   if (!status.ok()) FinishWith(std::move(status));
   Poke(Origin::kElsewhere);
+}
+
+void CallRunner::OnAbort() {
+  const auto self = std::static_pointer_cast<CallRunner>(shared_from_this());
+  loop().Post([self] { self->Poke(Origin::kLoop); });
 }
 
 event::Loop& CallRunner::loop() const {
@@ -141,6 +180,7 @@ void CallRunner::EndRequest(absl::Time now) {
 }
 
 void CallRunner::Cancel() {
+  if (forked()) return;
   cancelled_.store(true, std::memory_order_release);
   Poke(Origin::kElsewhere);
 }
@@ -154,7 +194,12 @@ void CallRunner::Poke(Origin origin) {
   uint32_t seen = 1;
   do {
     seen = pokes_.load(std::memory_order_acquire);
-    Step();
+    // Without memory the call is over, and not stuck.
+    const absl::Status thrown = base::NoThrow([this] {
+      Step();
+      return absl::OkStatus();
+    });
+    if (!thrown.ok() && phase_ != Phase::kDone) FinishWith(thrown);
     if (phase_ != Phase::kDone) {
       wheel.Set(self, WaitUntil());
     } else if (!std::exchange(timer_unset_, true)) {
@@ -188,6 +233,7 @@ void CallRunner::Step() {
     if (cancelled_.load(std::memory_order_acquire)) {
       return FinishFailed(Outcome::Kind::kCancelled);
     }
+    if (aborted()) return FinishAborted();
     switch (phase_) {
       case Phase::kPick:
         Pick();
@@ -571,6 +617,16 @@ void CallRunner::FinishFailed(Outcome::Kind kind) {
       absl::FormatDuration(taken), " (attempt ", call_.attempts(),
       cluster_.empty() ? "" : absl::StrCat(", cluster \"", cluster_, "\""),
       kind == Outcome::Kind::kPerTryTimeout ? ", per_try_timeout)" : ")")));
+}
+
+void CallRunner::FinishAborted() {
+  if (exchange_ != nullptr && !reported_) {
+    call_.End(Outcome::Failure(Outcome::Kind::kCancelled));
+    reported_ = true;
+  }
+  FinishWith(absl::FailedPreconditionError(absl::StrCat(
+      "target \"", target_.authority(), "\": the mesh is shut down (after ",
+      call_.attempts(), " attempts)")));
 }
 
 void CallRunner::FinishWith(absl::Status status) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "client/wire_headers.h"
@@ -18,6 +19,7 @@
 #include "cluster/call.h"
 #include "event/timer_wheel.h"
 #include "mesh/core.h"
+#include "mesh/pending_calls.h"
 #include "mesh/transport.h"
 #include "meshlib/http.h"
 #include "meshlib/target.h"
@@ -35,12 +37,21 @@ struct CallEnvironment {
   std::function<void(http::Request request)> shadow;
 };
 
+// Runs a function of the application. What it throws is logged, and costs
+// nobody else.
+void RunCallback(mesh::Core& core, absl::FunctionRef<void()> callback);
+
+// What a call that blocks gets where it must not: in a callback, or after a
+// fork().
+absl::Status MayBlock(const CallEnvironment& environment);
+
 // One HTTP request on its way through the mesh: cluster::Call decides, this
 // carries out the attempts. What becomes of the bodies is for those who
 // inherit. A call is driven either by one thread that blocks, in Step(), or by
 // Poke(); its functions run one at a time, without locks.
 class CallRunner : public event::WheelTimer,
                    public net::ExchangeSink,
+                   public mesh::PendingCall,
                    private cluster::Attempt {
  public:
   ~CallRunner() override;
@@ -74,7 +85,8 @@ class CallRunner : public event::WheelTimer,
   virtual void OnWhole() = 0;  // take it out of the exchange
   virtual void OnAnswered(http::Response response) = 0;  // by the mesh
   virtual void OnFailed(absl::Status status) = 0;
-  // After every Poke(): tells the application what has happened.
+  // After every Poke(): tells the application what has happened. Once it knows
+  // all, Conclude() follows.
   virtual void Tell(Origin origin) = 0;
 
   // --- For them ---
@@ -82,7 +94,12 @@ class CallRunner : public event::WheelTimer,
   // To be called first; an error ends the call. With `whole` all of the
   // request is there.
   absl::Status Prepare(bool whole);
-  // Prepare() and the first Poke().
+  // The mesh waits for this call, until Conclude() or the destructor. False:
+  // it takes no more calls, gate().Check() says why.
+  bool Enlist();
+  void Conclude();
+  // Prepare(), Enlist() and the first Poke(). Where the mesh takes no more
+  // calls, it tells so before it returns: nobody else may be there to do it.
   void Launch(bool whole);
   // Now it is: the timeouts of the response count from here.
   void EndRequest(absl::Time now);
@@ -96,6 +113,7 @@ class CallRunner : public event::WheelTimer,
   void SetIdleDeadline();
   void Finish();
   void FinishFailed(Outcome::Kind kind);
+  bool forked() const { return environment_->core->gate().forked(); }
   absl::Time Now() const;
   // Status, headers and whence they come, as the route rewrites them.
   void FillHead(http::ResponseHead& head);
@@ -117,6 +135,10 @@ class CallRunner : public event::WheelTimer,
   void Aborted(const resilience::FaultAnswer& answer,
                const Request& request) override;
 
+  std::shared_ptr<mesh::PendingCall> Hold() override {
+    return std::static_pointer_cast<CallRunner>(weak_from_this().lock());
+  }
+  void OnAbort() override;
   void OnTimer() override { Poke(Origin::kLoop); }
   void OnExchange(net::ClientExchange& exchange) override {
     Poke(Origin::kLoop);
@@ -140,6 +162,7 @@ class CallRunner : public event::WheelTimer,
   // Reports and decides: true if another attempt follows.
   bool Report(Outcome outcome);
   void FinishWith(absl::Status status);
+  void FinishAborted();
   void DropExchange();
   std::optional<int> GrpcStatus(absl::Span<const Header> headers) const;
 
@@ -191,6 +214,7 @@ class CallRunner : public event::WheelTimer,
   bool delayed_ = false;   // by a fault filter
 
   bool timer_unset_ = false;
+  bool concluded_ = false;
   size_t io_ = 0;
   std::atomic<bool> cancelled_{false};
   std::atomic<uint32_t> pokes_{0};

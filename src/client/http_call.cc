@@ -1,6 +1,5 @@
 #include "client/http_call.h"
 
-#include <thread>
 #include <utility>
 
 namespace meshlib::client {
@@ -8,12 +7,10 @@ namespace meshlib::client {
 using net::ClientExchange;
 
 absl::StatusOr<http::Response> HttpCall::Run() {
-  if (environment_->transport->OnIoThread()) {
-    return absl::FailedPreconditionError(
-        "a blocking call from a callback would wait for its own thread");
-  }
-  const absl::Status status = Prepare(true);
+  absl::Status status = MayBlock(*environment_);
+  if (status.ok()) status = Prepare(true);
   if (!status.ok()) return status;
+  if (!Enlist()) return environment_->core->gate().Check();
   while (true) {
     Step();
     if (phase_ == Phase::kDone) return *std::move(result_);
@@ -22,7 +19,7 @@ absl::StatusOr<http::Response> HttpCall::Run() {
     } else {
       const absl::Duration left = WaitUntil() - Now();
       if (left > absl::ZeroDuration()) {
-        std::this_thread::sleep_for(absl::ToChronoNanoseconds(left));
+        environment_->core->calls().Sleep(left);
       }
     }
   }
@@ -44,14 +41,15 @@ void HttpCall::Begin(http::Client::Callback done) {
 void HttpCall::Tell(Origin origin) {
   if (phase_ != Phase::kDone || std::exchange(told_, true)) return;
   // Not on the stack of whoever starts or cancels a call.
-  if (origin == Origin::kLoop) {
-    std::exchange(done_, nullptr)(*std::move(result_));
-    return;
-  }
+  if (origin == Origin::kLoop) return CallBack();
   const auto self = std::static_pointer_cast<HttpCall>(shared_from_this());
-  loop().Post([self] {
-    std::exchange(self->done_, nullptr)(*std::move(self->result_));
-  });
+  loop().Post([self] { self->CallBack(); });
+}
+
+void HttpCall::CallBack() {
+  RunCallback(*environment_->core,
+              [this] { std::exchange(done_, nullptr)(*std::move(result_)); });
+  Conclude();
 }
 
 void HttpCall::FillBody(net::WireRequest& wire,

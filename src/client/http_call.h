@@ -26,7 +26,8 @@ class HttpCall final : public CallRunner {
   // Blocks.
   absl::StatusOr<http::Response> Run();
 
-  // `done` is called once. The call must be held by a shared_ptr.
+  // `done` is called once; before this returns if the mesh takes no more calls.
+  // The call must be held by a shared_ptr.
   void Begin(http::Client::Callback done);
 
  private:
@@ -41,6 +42,8 @@ class HttpCall final : public CallRunner {
   }
   void OnFailed(absl::Status status) override { result_ = std::move(status); }
   void Tell(Origin origin) override;
+  // Calls `done_`, and the call is over.
+  void CallBack();
 
   uint32_t AwaitedEvents() const;
 

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/mutex.h"
+#include "base/no_throw.h"
 #include "base/strings.h"
 #include "client/http_call.h"
 #include "client/stream_call.h"
@@ -90,11 +92,20 @@ absl::StatusOr<Url> Parse(std::string_view text) {
 
 class Client::Impl {
  public:
-  Impl(Mesh& mesh, std::shared_ptr<client::CallEnvironment> environment)
-      : mesh_(mesh), environment_(std::move(environment)) {}
+  explicit Impl(std::shared_ptr<const client::CallEnvironment> environment)
+      : environment_(std::move(environment)) {}
+
+  static absl::StatusOr<Client> MakeClient(Mesh& mesh,
+                                           const ClientOptions& options);
+  // The deleter: in the child of a fork() another thread may have been in it.
+  static void LetGo(Impl* impl) {
+    if (!impl->environment_->core->gate().forked()) delete impl;
+  }
 
   // The target of a URL's authority, resolved once.
   absl::StatusOr<Target> TargetOf(const Url& url) {
+    const absl::Status usable = environment_->core->gate().Check();
+    if (!usable.ok()) return usable;
     std::string key(url.authority);
     // Without a port https means 443.
     if (url.scheme == "https" && !HasPort(url.authority)) key += ":443";
@@ -103,7 +114,8 @@ class Client::Impl {
       const auto found = targets_.find(key);
       if (found != targets_.end()) return found->second;
     }
-    absl::StatusOr<Target> target = mesh_.Resolve(key);
+    absl::StatusOr<Target> target =
+        mesh::MeshFactory::Resolve(environment_->core, key);
     if (!target.ok()) return target;
     base::MutexLock lock(mutex_);
     if (targets_.size() >= kMostTargets) targets_.clear();
@@ -114,23 +126,24 @@ class Client::Impl {
   absl::StatusOr<Response> Send(const Request& request) {
     absl::StatusOr<Goal> goal = GoalOf(request.url);
     if (!goal.ok()) return goal.status();
+    if (environment_->core->Drives()) {
+      return SendDriving(request, *std::move(goal));
+    }
     client::HttpCall call(environment_, std::move(goal->target), request,
                           goal->path);
     return call.Run();
   }
 
   std::shared_ptr<client::HttpCall> SendAsync(Request request, Callback done) {
-    absl::StatusOr<Goal> goal = GoalOf(request.url);
-    if (!goal.ok()) {
-      Post([status = goal.status(), done = std::move(done)]() mutable {
-        done(std::move(status));
+    auto call = base::NoThrow([&] { return Make(std::move(request)); });
+    if (!call.ok()) {
+      Refuse([status = call.status(), done = std::move(done)]() mutable {
+        std::exchange(done, nullptr)(std::move(status));
       });
       return nullptr;
     }
-    auto call = std::make_shared<client::HttpCall>(
-        environment_, std::move(goal->target), std::move(request), goal->path);
-    call->Begin(std::move(done));
-    return call;
+    (*call)->Begin(std::move(done));
+    return *std::move(call);
   }
 
   absl::StatusOr<std::shared_ptr<client::StreamCall>> Open(
@@ -138,18 +151,33 @@ class Client::Impl {
       bool anywhere) {
     absl::StatusOr<Goal> goal = GoalOf(request.url);
     if (!goal.ok()) return goal.status();
-    auto call = std::make_shared<client::StreamCall>(
-        environment_, std::move(goal->target), std::move(request), goal->path,
-        std::move(observer), anywhere);
+    auto call = client::StreamCall::Make(environment_, std::move(goal->target),
+                                         std::move(request), goal->path,
+                                         std::move(observer), anywhere);
     call->Begin(body == Body::kWhole);
     return call;
   }
 
-  void Post(event::Loop::Task task) {
-    environment_->transport->io(0).loop().Post(std::move(task));
+  // Of a call that is not made, but whose callback is still to come: soon, on
+  // an I/O thread; at once where there is none, or will be none.
+  void Refuse(absl::AnyInvocable<void()> callback) {
+    const std::shared_ptr<mesh::Core>& core = environment_->core;
+    const auto refused = std::make_shared<Refused>();
+    if (core->gate().state() != mesh::Gate::kOpen ||
+        !core->calls().Add(0, *refused)) {
+      return client::RunCallback(*core, [&] { callback(); });
+    }
+    environment_->transport->io(0).loop().Post(
+        [core, refused, callback = std::move(callback)]() mutable {
+          client::RunCallback(*core, [&] { callback(); });
+          callback = nullptr;
+          core->calls().Remove(*refused);
+        });
   }
 
  private:
+  class Refused final : public mesh::PendingCall {};
+
   // Of authorities that were made up, say; each costs a binding.
   static constexpr size_t kMostTargets = 10000;
 
@@ -166,6 +194,39 @@ class Client::Impl {
     return Goal{*std::move(target), PathOf(*url)};
   }
 
+  absl::StatusOr<std::shared_ptr<client::HttpCall>> Make(Request request) {
+    absl::StatusOr<Goal> goal = GoalOf(request.url);
+    if (!goal.ok()) return goal.status();
+    return std::make_shared<client::HttpCall>(
+        environment_, std::move(goal->target), std::move(request), goal->path);
+  }
+
+  // There is no thread to wait for: does the mesh's work until the answer is
+  // there.
+  absl::StatusOr<Response> SendDriving(const Request& request, Goal goal) {
+    const absl::Status may = client::MayBlock(*environment_);
+    if (!may.ok()) return may;
+    struct Answer {
+      base::Mutex mutex;
+      std::optional<absl::StatusOr<Response>> response
+          MESHLIB_GUARDED_BY(mutex);
+    };
+    const auto answer = std::make_shared<Answer>();
+    auto call = std::make_shared<client::HttpCall>(
+        environment_, std::move(goal.target), request, goal.path);
+    call->Begin([answer](absl::StatusOr<Response> response) {
+      const base::MutexLock lock(answer->mutex);
+      answer->response = std::move(response);
+    });
+    while (true) {
+      {
+        const base::MutexLock lock(answer->mutex);
+        if (answer->response.has_value()) return *std::move(answer->response);
+      }
+      environment_->core->Drive();
+    }
+  }
+
   static bool HasPort(std::string_view authority) {
     const size_t colon = authority.rfind(':');
     return colon != std::string_view::npos &&
@@ -178,7 +239,6 @@ class Client::Impl {
                               : absl::StrCat("/", base::ToAbsl(url.path));
   }
 
-  Mesh& mesh_;
   const std::shared_ptr<const client::CallEnvironment> environment_;
   base::Mutex mutex_;
   absl::flat_hash_map<std::string, Target> targets_ MESHLIB_GUARDED_BY(mutex_);
@@ -189,6 +249,11 @@ void CallHandle::Cancel() {
 }
 
 absl::StatusOr<Client> Client::Create(Mesh& mesh, ClientOptions options) {
+  return base::NoThrow([&] { return Impl::MakeClient(mesh, options); });
+}
+
+absl::StatusOr<Client> Client::Impl::MakeClient(Mesh& mesh,
+                                                const ClientOptions& options) {
   auto environment = std::make_shared<client::CallEnvironment>();
   environment->core = mesh::MeshFactory::SharedCoreOf(mesh);
   auto transport = environment->core->GetTransport();
@@ -198,14 +263,14 @@ absl::StatusOr<Client> Client::Create(Mesh& mesh, ClientOptions options) {
   for (size_t i = 0; i < environment->transport->size(); ++i) {
     environment->wheels.push_back(environment->transport->wheel(i));
   }
-  auto impl = std::make_shared<Impl>(mesh, environment);
+  const std::shared_ptr<Impl> impl(new Impl(environment), &Impl::LetGo);
   // The environment is the client's own: it cannot hold it.
   environment->shadow = [weak = std::weak_ptr<Impl>(impl)](Request request) {
     if (const auto self = weak.lock()) {
       self->SendAsync(std::move(request), [](auto) {});
     }
   };
-  return Client(std::move(impl));
+  return Client(impl);
 }
 
 Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -216,7 +281,7 @@ Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 
 absl::StatusOr<Response> Client::Send(const Request& request) const {
-  return impl_->Send(request);
+  return base::NoThrow([&] { return impl_->Send(request); });
 }
 
 absl::StatusOr<Response> Client::Get(std::string_view url) const {
@@ -243,18 +308,21 @@ CallHandle Client::SendAsync(Request request, Callback done) const {
 }
 
 absl::StatusOr<Stream> Client::Open(Request request, Body body) const {
-  auto waiter = std::make_shared<client::StreamWaiter>();
-  auto call = impl_->Open(std::move(request), waiter, body, true);
-  if (!call.ok()) return call.status();
-  return Stream(*std::move(call), std::move(waiter));
+  return base::NoThrow([&]() -> absl::StatusOr<Stream> {
+    auto waiter = std::make_shared<client::StreamWaiter>();
+    auto call = impl_->Open(std::move(request), waiter, body, true);
+    if (!call.ok()) return call.status();
+    return Stream(*std::move(call), std::move(waiter));
+  });
 }
 
 AsyncStream Client::OpenAsync(Request request,
                               std::shared_ptr<StreamObserver> observer,
                               Body body) const {
-  auto call = impl_->Open(std::move(request), observer, body, false);
+  auto call = base::NoThrow(
+      [&] { return impl_->Open(std::move(request), observer, body, false); });
   if (call.ok()) return AsyncStream(*std::move(call));
-  impl_->Post([status = call.status(), observer = std::move(observer)] {
+  impl_->Refuse([status = call.status(), observer = std::move(observer)] {
     AsyncStream none;
     observer->OnDone(none, status);
   });

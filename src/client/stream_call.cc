@@ -24,6 +24,20 @@ StreamCall::StreamCall(std::shared_ptr<const CallEnvironment> environment,
       anywhere_(anywhere),
       observer_(std::move(observer)) {}
 
+std::shared_ptr<StreamCall> StreamCall::Make(
+    std::shared_ptr<const CallEnvironment> environment, Target target,
+    http::Request request, std::string_view path,
+    std::shared_ptr<http::StreamObserver> observer, bool anywhere) {
+  // The application holds it too: in the child of a fork() another thread may
+  // have been in it, and it is not destroyed.
+  return std::shared_ptr<StreamCall>(
+      new StreamCall(std::move(environment), std::move(target),
+                     std::move(request), path, std::move(observer), anywhere),
+      [](StreamCall* call) {
+        if (!call->forked()) delete call;
+      });
+}
+
 void StreamCall::Begin(bool whole) {
   {
     base::MutexLock lock(mutex_);
@@ -37,6 +51,7 @@ void StreamCall::Begin(bool whole) {
 // --- The application's side ---
 
 bool StreamCall::Write(std::string_view bytes) {
+  if (forked()) return false;
   {
     base::MutexLock lock(mutex_);
     if (over_ || closed_) return false;
@@ -53,6 +68,7 @@ bool StreamCall::Write(std::string_view bytes) {
 }
 
 absl::Status StreamCall::CloseWrite(const http::Headers& trailers) {
+  if (forked()) return environment_->core->gate().Check();
   const std::vector<Header> list = ListOf(trailers);
   WireHeaders wire;
   absl::Status status = wire.Assign(list, false);
@@ -68,6 +84,7 @@ absl::Status StreamCall::CloseWrite(const http::Headers& trailers) {
 }
 
 AsyncStream::ReadResult StreamCall::Read(std::string& bytes) {
+  if (forked()) return AsyncStream::ReadResult::kEnd;
   base::MutexLock lock(mutex_);
   // First: what comes after it is told.
   told_readable_ = false;
@@ -86,6 +103,7 @@ AsyncStream::ReadResult StreamCall::Read(std::string& bytes) {
 }
 
 http::Headers StreamCall::trailers() const {
+  if (forked()) return {};
   base::MutexLock lock(mutex_);
   return trailers_;
 }
@@ -237,14 +255,22 @@ void StreamCall::Tell(Origin origin) {
     if (HasNews()) loop().Post([self] { self->Poke(Origin::kLoop); });
     return;
   }
+  TellAll(self);
+}
+
+void StreamCall::TellAll(const std::shared_ptr<StreamCall>& self) {
+  mesh::Core& core = *environment_->core;
   AsyncStream stream(self);
   if (head_.has_value() && !std::exchange(head_told_, true)) {
-    observer_->OnHead(stream, *head_);
+    RunCallback(core, [&] { observer_->OnHead(stream, *head_); });
   }
-  if (TakeReadable()) observer_->OnReadable(stream);
-  if (TakeWritable()) observer_->OnWritable(stream);
+  if (TakeReadable()) RunCallback(core, [&] { observer_->OnReadable(stream); });
+  if (TakeWritable()) RunCallback(core, [&] { observer_->OnWritable(stream); });
   if (phase_ != Phase::kDone) return;
-  std::exchange(observer_, nullptr)->OnDone(stream, status_);
+  RunCallback(core, [&] {
+    std::exchange(observer_, nullptr)->OnDone(stream, status_);
+  });
+  Conclude();
 }
 
 }  // namespace meshlib::client

@@ -22,14 +22,15 @@ class StreamCall final : public CallRunner {
  public:
   // With `anywhere` the observer may be called on any thread, also from within
   // calls of the application: one that does nothing but wake others.
-  StreamCall(std::shared_ptr<const CallEnvironment> environment, Target target,
-             http::Request request, std::string_view path,
-             std::shared_ptr<http::StreamObserver> observer, bool anywhere);
+  static std::shared_ptr<StreamCall> Make(
+      std::shared_ptr<const CallEnvironment> environment, Target target,
+      http::Request request, std::string_view path,
+      std::shared_ptr<http::StreamObserver> observer, bool anywhere);
 
-  // All but the constructor needs a shared_ptr. `whole`: nothing is written.
+  // Needs a shared_ptr, like all that follows. `whole`: nothing is written.
   void Begin(bool whole);
 
-  // As in http::AsyncStream.
+  // As in http::AsyncStream. In the child of a fork() the stream is over.
   bool Write(std::string_view bytes);
   absl::Status CloseWrite(const http::Headers& trailers);
   http::AsyncStream::ReadResult Read(std::string& bytes);
@@ -39,9 +40,13 @@ class StreamCall final : public CallRunner {
     base::MutexLock lock(mutex_);
     return closed_;
   }
-  bool OnIoThread() const { return environment_->transport->OnIoThread(); }
+  const CallEnvironment& environment() const { return *environment_; }
 
  private:
+  StreamCall(std::shared_ptr<const CallEnvironment> environment, Target target,
+             http::Request request, std::string_view path,
+             std::shared_ptr<http::StreamObserver> observer, bool anywhere);
+
   void FillBody(net::WireRequest& wire,
                 net::ClientExchange::Options& options) override;
   bool CanRepeat(size_t limit) const override;
@@ -62,6 +67,7 @@ class StreamCall final : public CallRunner {
   bool TakeReadable();
   bool TakeWritable();
   bool HasNews();
+  void TellAll(const std::shared_ptr<StreamCall>& self);
 
   const bool anywhere_;
   std::atomic<bool> active_{true};  // since the idle timeout was looked at

@@ -10,16 +10,10 @@ using ReadResult = http::AsyncStream::ReadResult;
 // Large writes go in pieces, so that they need not be copied as a whole.
 constexpr size_t kPiece = size_t{64} << 10;
 
-absl::Status MayBlock(const StreamCall& call) {
-  if (!call.OnIoThread()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      "a stream that blocks, in a callback, would wait for its own thread");
-}
-
 }  // namespace
 
 absl::Status StreamWaiter::Write(StreamCall& call, std::string_view bytes) {
-  absl::Status may = MayBlock(call);
+  absl::Status may = MayBlock(call.environment());
   if (!may.ok()) return may;
   if (call.closed()) {
     return absl::FailedPreconditionError("the request has ended");
@@ -33,7 +27,7 @@ absl::Status StreamWaiter::Write(StreamCall& call, std::string_view bytes) {
     const bool room = call.Write(bytes.substr(0, kPiece));
     bytes.remove_prefix(std::min(kPiece, bytes.size()));
     base::MutexLock lock(mutex_);
-    while (!room && !writable_ && !done_.has_value()) changed_.Wait(mutex_);
+    while (!room && !writable_ && !done_.has_value()) Wait(call);
   }
   base::MutexLock lock(mutex_);
   if (!done_.has_value()) return absl::OkStatus();
@@ -43,16 +37,16 @@ absl::Status StreamWaiter::Write(StreamCall& call, std::string_view bytes) {
 }
 
 absl::StatusOr<http::ResponseHead> StreamWaiter::ReadHead(StreamCall& call) {
-  const absl::Status may = MayBlock(call);
+  const absl::Status may = MayBlock(call.environment());
   if (!may.ok()) return may;
   base::MutexLock lock(mutex_);
-  while (!head_.has_value() && !done_.has_value()) changed_.Wait(mutex_);
+  while (!head_.has_value() && !done_.has_value()) Wait(call);
   if (head_.has_value()) return *head_;
   return *done_;
 }
 
 absl::StatusOr<bool> StreamWaiter::Read(StreamCall& call, std::string& bytes) {
-  const absl::Status may = MayBlock(call);
+  const absl::Status may = MayBlock(call.environment());
   if (!may.ok()) return may;
   bytes.clear();
   while (true) {
@@ -65,12 +59,20 @@ absl::StatusOr<bool> StreamWaiter::Read(StreamCall& call, std::string& bytes) {
     base::MutexLock lock(mutex_);
     // At the end nothing else comes but OnDone().
     while (!done_.has_value() && (result == ReadResult::kEnd || !readable_)) {
-      changed_.Wait(mutex_);
+      Wait(call);
     }
     if (result != ReadResult::kEnd) continue;
     if (!done_->ok()) return *done_;
     return false;
   }
+}
+
+void StreamWaiter::Wait(const StreamCall& call) {
+  mesh::Core& core = *call.environment().core;
+  if (!core.Drives()) return changed_.Wait(mutex_);
+  mutex_.Unlock();
+  core.Drive();
+  mutex_.Lock();
 }
 
 void StreamWaiter::OnHead(http::AsyncStream& stream,

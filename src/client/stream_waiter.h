@@ -29,6 +29,9 @@ class StreamWaiter final : public http::StreamObserver {
   void OnWritable(http::AsyncStream& stream) override;
   void OnDone(http::AsyncStream& stream, const absl::Status& status) override;
 
+  // Until something may have changed, or without a reason.
+  void Wait(const StreamCall& call) MESHLIB_REQUIRES(mutex_);
+
   base::Mutex mutex_;
   base::CondVar changed_;
   std::optional<http::ResponseHead> head_ MESHLIB_GUARDED_BY(mutex_);

@@ -15,6 +15,9 @@ namespace {
 
 constexpr uint32_t kLeastStripes = 8;
 constexpr uint32_t kMostStripes = 256;
+// How long a wait for calls may last until the clock, which need not be the
+// system's, is asked again.
+constexpr absl::Duration kLongestWait = absl::Milliseconds(50);
 // How often the files of certificates are looked at.
 constexpr absl::Duration kCertificateInterval = absl::Seconds(1);
 
@@ -32,8 +35,8 @@ uint32_t StripesOf(const MeshOptions& options) {
       kMostStripes);
 }
 
-// Takes `log` out of the options.
-cluster::EngineOptions EngineOptionsOf(MeshOptions& options,
+// `log` aside.
+cluster::EngineOptions EngineOptionsOf(const MeshOptions& options,
                                        event::EpollLoop* loop,
                                        security::ClientTlsSources& sources,
                                        ResolverFactory make_resolver) {
@@ -50,7 +53,6 @@ cluster::EngineOptions EngineOptionsOf(MeshOptions& options,
       return std::make_unique<event::AresResolver>(loop, dns);
     };
   }
-  engine.log = std::move(options.log);
   engine.attach =
       [&sources](
           const std::shared_ptr<const model::Cluster>& config,
@@ -65,6 +67,32 @@ cluster::EngineOptions EngineOptionsOf(MeshOptions& options,
   return engine;
 }
 
+// All but `log`, which cannot be copied.
+MeshOptions CopyOf(const MeshOptions& from) {
+  MeshOptions out;
+  out.config_path = from.config_path;
+  out.config_text = from.config_text;
+  out.clock = from.clock;
+  out.seed = from.seed;
+  out.nearest_first = from.nearest_first;
+  out.thread_stripes = from.thread_stripes;
+  out.own_thread = from.own_thread;
+  out.io_threads = from.io_threads;
+  out.resolve_names = from.resolve_names;
+  out.load_balancers = from.load_balancers;
+  return out;
+}
+
+template <typename SharedLog>
+cluster::EngineOptions WithLog(cluster::EngineOptions options, SharedLog log) {
+  if (log != nullptr) {
+    options.log = [log](LogLevel level, std::string_view text) {
+      (*log)(level, text);
+    };
+  }
+  return options;
+}
+
 MeshOptions WithDefaults(MeshOptions options) {
   if (options.clock == nullptr) options.clock = SystemClock();
   if (!options.seed.has_value()) options.seed = SeedFromSystem();
@@ -75,24 +103,54 @@ MeshOptions WithDefaults(MeshOptions options) {
 
 Core::Core(MeshOptions options, std::unique_ptr<event::EpollLoop> loop,
            ResolverFactory make_resolver)
-    : options_(std::move(options)),
+    : seed_(options.seed),
+      options_(WithDefaults(CopyOf(options))),
+      log_(options.log == nullptr ? nullptr
+                                  : std::make_shared<SharedLog::element_type>(
+                                        std::move(options.log))),
       loop_(std::move(loop)),
       tls_sources_(xds::ReadSecretFile),
-      engine_(EngineOptionsOf(options_, loop_.get(), tls_sources_,
-                              std::move(make_resolver))) {}
+      engine_(WithLog(EngineOptionsOf(options_, loop_.get(), tls_sources_,
+                                      std::move(make_resolver)),
+                      log_)) {}
 
-Core::~Core() { Shutdown(); }
+Core::~Core() {
+  gate_.Close();
+  calls_.Refuse();
+  engine_.Shutdown();
+  Join();
+}
+
+void Core::LetGo(Core* core) {
+  // Other threads may have held any lock, or be in the midst of anything.
+  if (core->gate_.forked()) return core->CloseInherited();
+  event::EpollLoop* const own = core->OwnLoop();
+  if (own == nullptr) {
+    delete core;
+  } else {
+    own->EndWith([core] { delete core; });
+  }
+}
 
 absl::StatusOr<std::shared_ptr<Core>> Core::Create(
     std::shared_ptr<const model::Config> config, MeshOptions options,
     ResolverFactory make_resolver) {
-  options = WithDefaults(std::move(options));
-  auto loop = event::EpollLoop::Create(options.clock);
+  auto loop = event::EpollLoop::Create(
+      options.clock == nullptr ? SystemClock() : options.clock);
   if (!loop.ok()) return loop.status();
-  std::shared_ptr<Core> core(
+  auto made = std::unique_ptr<Core>(
       new Core(std::move(options), *std::move(loop), std::move(make_resolver)));
-  absl::Status status = core->Apply(std::move(config));
-  if (status.ok() && core->options_.own_thread) status = core->loop_->Start();
+  absl::Status status = made->gate_.status();
+  if (!status.ok()) return status;
+  std::shared_ptr<Core> core(made.release(), &Core::LetGo);
+  if (core->options_.config_path.empty() &&
+      core->options_.config_text.empty()) {
+    core->first_config_ = config;
+  }
+  status = core->Apply(std::move(config));
+  if (status.ok() && core->options_.own_thread) {
+    status = core->loop_->Start("mesh-control");
+  }
   if (!status.ok()) return status;
   return core;
 }
@@ -102,6 +160,8 @@ absl::Status Core::Apply(std::shared_ptr<const model::Config> config) {
 }
 
 absl::Status Core::Load(const std::string* text) {
+  const absl::Status status = gate_.Check();
+  if (!status.ok()) return status;
   auto config = LoadConfig(options_, text);
   if (!config.ok()) return config.status();
   return Apply(*std::move(config));
@@ -112,6 +172,7 @@ absl::StatusOr<uint32_t> Core::Bind(std::string_view authority) {
 }
 
 void Core::Unbind(uint32_t target) {
+  if (gate_.forked()) return;
   loop_->RunNow([&] { engine_.Unbind(target); });
 }
 
@@ -142,6 +203,8 @@ absl::StatusOr<std::vector<Counter>> Core::ClusterCounters(
 }
 
 absl::Time Core::RunPending() {
+  // From a callback: whoever runs that goes on.
+  if (gate_.forked() || loop_->InWork()) return absl::InfiniteFuture();
   absl::Time next;
   do {
     next = loop_->RunReady();
@@ -149,11 +212,17 @@ absl::Time Core::RunPending() {
   return next;
 }
 
+void Core::Log(LogLevel level, std::string_view text) {
+  if (log_ != nullptr) (*log_)(level, text);
+}
+
 absl::StatusOr<Transport*> Core::GetTransport() {
+  absl::Status usable = gate_.Check();
+  if (!usable.ok()) return usable;
   base::MutexLock lock(transport_mutex_);
-  if (engine_.shut_down()) {
-    return absl::FailedPreconditionError("the mesh is shut down");
-  }
+  // Once more: a shutdown that began sees the transport, or is seen.
+  usable = gate_.Check();
+  if (!usable.ok()) return usable;
   if (transport_ == nullptr) {
     // So that the first connections have their certificates; what cannot be
     // read says so when a connection needs it.
@@ -167,21 +236,90 @@ absl::StatusOr<Transport*> Core::GetTransport() {
                                   loop_.get());
     if (!made.ok()) return made.status();
     transport_ = *std::move(made);
+    // Release pairs with the acquire in CloseInherited().
+    made_transport_.store(transport_.get(), std::memory_order_release);
   }
   return transport_.get();
 }
 
-void Core::Shutdown() {
+// --- The end ---
+
+Transport* Core::transport() {
+  const base::MutexLock lock(transport_mutex_);
+  return transport_.get();
+}
+
+// Null: the calling thread is none of the mesh's.
+event::EpollLoop* Core::OwnLoop() {
+  if (loop_->OnOwnThread()) return loop_.get();
+  Transport* const transport = this->transport();
+  return transport == nullptr ? nullptr : transport->OwnLoop();
+}
+
+void Core::Shutdown(absl::Time deadline) {
+  if (gate_.forked()) return CloseInherited();
+  gate_.Close();
+  calls_.Refuse();
+  // Within a callback, which is not over before this returns.
+  if (OwnLoop() != nullptr || loop_->InWork()) return AbortCalls(true);
+  WaitForCalls(deadline);
+  AbortCalls(false);
+  WaitForCalls(absl::InfiniteFuture());
+  Join();
+}
+
+// With `own`, on a thread of the mesh: only asks the loops to do it.
+void Core::AbortCalls(bool own) {
   engine_.Shutdown();
-  {
-    base::MutexLock lock(transport_mutex_);
-    if (transport_ != nullptr) {
-      transport_->Shutdown();
-      tls_sources_.Stop();
+  calls_.AbortAll();
+  Transport* const transport = this->transport();
+  if (transport != nullptr) transport->CloseAll(own);
+}
+
+void Core::WaitForCalls(absl::Time deadline) {
+  while (!calls_.empty()) {
+    const absl::Duration left = deadline - engine_.clock().Now();
+    if (left <= absl::ZeroDuration()) return;
+    const absl::Duration wait = std::min(left, kLongestWait);
+    if (Drives()) {
+      loop_->RunOnce(std::min(wait, kDrive));
+    } else {
+      calls_.WaitEmpty(wait);
     }
+  }
+}
+
+void Core::Join() {
+  const base::MutexLock lock(shutdown_mutex_);
+  Transport* const transport = this->transport();
+  if (transport != nullptr) {
+    transport->Shutdown();
+    tls_sources_.Stop();
   }
   loop_->Stop();
   loop_->RunNow([this] { engine_.StopDns(); });
+}
+
+// --- After a fork ---
+
+void Core::CloseInherited() {
+  loop_->CloseInherited();
+  Transport* const transport = made_transport_.load(std::memory_order_acquire);
+  if (transport != nullptr) transport->CloseInherited();
+}
+
+absl::StatusOr<std::unique_ptr<Mesh>> Core::Again() {
+  if (gate_.forked()) CloseInherited();
+  MeshOptions options = CopyOf(options_);
+  // Without one each process draws by itself.
+  options.seed = seed_;
+  if (log_ != nullptr) {
+    options.log = [log = log_](LogLevel level, std::string_view text) {
+      (*log)(level, text);
+    };
+  }
+  if (first_config_ == nullptr) return Mesh::Create(std::move(options));
+  return MeshFactory::Create(first_config_, std::move(options));
 }
 
 }  // namespace meshlib::mesh

@@ -2,7 +2,9 @@
 #define MESHLIB_MESH_CORE_H_
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,8 @@
 #include "event/epoll_loop.h"
 #include "event/resolver.h"
 #include "lb/balancer.h"
+#include "mesh/gate.h"
+#include "mesh/pending_calls.h"
 #include "mesh/transport.h"
 #include "meshlib/mesh.h"
 #include "model/config.h"
@@ -32,6 +36,9 @@ using ResolverFactory = absl::AnyInvocable<std::unique_ptr<event::Resolver>(
 class Core {
  public:
   // `config` is not null. Starts the control thread if the options say so.
+  // The last to let go of the core joins its threads, unless that is one of
+  // them: then that thread ends by itself, and destroys the core in the end.
+  // In the child of a fork() nothing is destroyed.
   static absl::StatusOr<std::shared_ptr<Core>> Create(
       std::shared_ptr<const model::Config> config, MeshOptions options,
       ResolverFactory make_resolver);
@@ -40,6 +47,14 @@ class Core {
   Core& operator=(const Core&) = delete;
 
   cluster::Engine& engine() { return engine_; }
+  const Gate& gate() const { return gate_; }
+  PendingCalls& calls() { return calls_; }
+  // Whether a thread that waits has to do the mesh's work itself, with Drive().
+  bool Drives() const { return !options_.own_thread; }
+  // Does it for a bounded time: other threads may do it too, and find what the
+  // caller waits for.
+  void Drive() { loop_->RunOnce(kDrive); }
+  void Log(LogLevel level, std::string_view text);
   event::EpollLoop& loop() { return *loop_; }
 
   absl::Status Apply(std::shared_ptr<const model::Config> config);
@@ -50,7 +65,10 @@ class Core {
   void Unbind(uint32_t target);
   absl::Status TargetStatus(uint32_t target);
   absl::Time RunPending();
-  void Shutdown();
+  // As Mesh::Shutdown().
+  void Shutdown(absl::Time deadline);
+  // A mesh with the options that this was created with.
+  absl::StatusOr<std::unique_ptr<Mesh>> Again();
 
   // What clients connect with; made by the first call.
   absl::StatusOr<Transport*> GetTransport();
@@ -63,16 +81,40 @@ class Core {
       std::string_view cluster);
 
  private:
+  static constexpr absl::Duration kDrive = absl::Milliseconds(5);
+
+  using SharedLog =
+      std::shared_ptr<absl::AnyInvocable<void(LogLevel, std::string_view)>>;
+
   Core(MeshOptions options, std::unique_ptr<event::EpollLoop> loop,
        ResolverFactory make_resolver);
+  // The deleter.
+  static void LetGo(Core* core);
 
-  MeshOptions options_;
+  event::EpollLoop* OwnLoop();
+  Transport* transport();
+  void AbortCalls(bool own);
+  void WaitForCalls(absl::Time deadline);
+  void Join();
+  // In a child.
+  void CloseInherited();
+
+  Gate gate_;
+  PendingCalls calls_;
+  const std::optional<uint64_t> seed_;  // as the application gave it
+  MeshOptions options_;                 // without `log`
+  const SharedLog log_;                 // null: none
+  // For Again(), where there is no file or text.
+  std::shared_ptr<const model::Config> first_config_;
   const std::unique_ptr<event::EpollLoop> loop_;
   // Before the engine, whose clusters use it.
   security::ClientTlsSources tls_sources_;
+  base::Mutex shutdown_mutex_;  // held while threads are joined
   // Before the engine, whose hosts have connections.
   base::Mutex transport_mutex_;
   std::unique_ptr<Transport> transport_ MESHLIB_GUARDED_BY(transport_mutex_);
+  // The same, for a child, where the lock may be held by nobody.
+  std::atomic<Transport*> made_transport_{nullptr};
   cluster::Engine engine_;
 };
 
@@ -86,6 +128,9 @@ absl::StatusOr<std::shared_ptr<const model::Config>> LoadConfig(
 class MeshFactory {
  public:
   static const std::shared_ptr<Core>& SharedCoreOf(Mesh& mesh);
+  // As Mesh::Resolve().
+  static absl::StatusOr<Target> Resolve(const std::shared_ptr<Core>& core,
+                                        std::string_view authority);
   static absl::StatusOr<std::unique_ptr<Mesh>> Create(
       std::shared_ptr<const model::Config> config, MeshOptions options,
       ResolverFactory make_resolver = nullptr);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/no_throw.h"
 #include "base/strings.h"
 #include "mesh/core.h"
 #include "mesh/target_state.h"
@@ -11,14 +12,16 @@ namespace meshlib {
 
 Mesh::Mesh(std::shared_ptr<mesh::Core> core) : core_(std::move(core)) {}
 
-Mesh::~Mesh() { Shutdown(); }
+Mesh::~Mesh() { Shutdown(absl::InfinitePast()); }
 
 absl::StatusOr<std::unique_ptr<Mesh>> Mesh::Create(MeshOptions options) {
-  const std::string* text =
-      options.config_path.empty() ? &options.config_text : nullptr;
-  auto config = mesh::LoadConfig(options, text);
-  if (!config.ok()) return config.status();
-  return mesh::MeshFactory::Create(*std::move(config), std::move(options));
+  return base::NoThrow([&]() -> absl::StatusOr<std::unique_ptr<Mesh>> {
+    const std::string* text =
+        options.config_path.empty() ? &options.config_text : nullptr;
+    auto config = mesh::LoadConfig(options, text);
+    if (!config.ok()) return config.status();
+    return mesh::MeshFactory::Create(*std::move(config), std::move(options));
+  });
 }
 
 absl::StatusOr<std::unique_ptr<Mesh>> mesh::MeshFactory::Create(
@@ -36,18 +39,23 @@ const std::shared_ptr<mesh::Core>& mesh::MeshFactory::SharedCoreOf(Mesh& mesh) {
   return mesh.core_;
 }
 
-absl::StatusOr<Target> Mesh::Resolve(std::string_view authority) {
-  if (core_->engine().shut_down()) {
-    return absl::FailedPreconditionError("the mesh is shut down");
-  }
-  const absl::StatusOr<uint32_t> id = core_->Bind(authority);
+absl::StatusOr<Target> mesh::MeshFactory::Resolve(
+    const std::shared_ptr<Core>& core, std::string_view authority) {
+  const absl::Status usable = core->gate().Check();
+  if (!usable.ok()) return usable;
+  const absl::StatusOr<uint32_t> id = core->Bind(authority);
   if (!id.ok()) return id.status();
-  return Target(
-      std::make_shared<Target::State>(core_, std::string(authority), *id));
+  return TargetAccess::Make(core, authority, *id);
+}
+
+absl::StatusOr<Target> Mesh::Resolve(std::string_view authority) {
+  return base::NoThrow(
+      [&] { return mesh::MeshFactory::Resolve(core_, authority); });
 }
 
 absl::Status Mesh::WaitReady(const Target& target, absl::Time deadline) {
   const PickResult result = target.WaitForPick(Request{}, deadline);
+  if (result.failure == PickFailure::kForked) return result.status();
   if (result.ok() || result.failure == PickFailure::kNoRoute ||
       result.failure == PickFailure::kNotForwarded ||
       result.failure == PickFailure::kTlsRequired) {
@@ -63,17 +71,37 @@ absl::StatusOr<std::vector<Counter>> Mesh::ClusterCounters(
   return core_->ClusterCounters(cluster);
 }
 
-absl::Status Mesh::Reload() { return core_->Load(nullptr); }
-
-absl::Status Mesh::ReloadText(std::string_view text) {
-  const std::string copy(text);
-  return core_->Load(&copy);
+absl::Status Mesh::Reload() {
+  return base::NoThrow([&] { return core_->Load(nullptr); });
 }
 
-absl::Time Mesh::RunPending() { return core_->RunPending(); }
+absl::Status Mesh::ReloadText(std::string_view text) {
+  return base::NoThrow([&] {
+    const std::string copy(text);
+    return core_->Load(&copy);
+  });
+}
 
-int Mesh::PollDescriptor() const { return core_->loop().PollDescriptor(); }
+absl::Time Mesh::RunPending() {
+  const auto core = core_;  // a callback may destroy the mesh
+  return core->RunPending();
+}
 
-void Mesh::Shutdown() { core_->Shutdown(); }
+int Mesh::PollDescriptor() const {
+  return core_->gate().forked() ? -1 : core_->loop().PollDescriptor();
+}
+
+void Mesh::Shutdown(absl::Time deadline) {
+  const auto core = core_;
+  core->Shutdown(deadline);
+}
+
+void Mesh::Shutdown(absl::Duration grace) {
+  Shutdown(core_->engine().clock().Now() + grace);
+}
+
+absl::StatusOr<std::unique_ptr<Mesh>> Mesh::RestartAfterFork() {
+  return base::NoThrow([&] { return core_->Again(); });
+}
 
 }  // namespace meshlib

@@ -49,6 +49,9 @@ std::string_view PickFailureName(PickFailure failure) {
       return "no configuration yet";
     case PickFailure::kShutdown:
       return "the mesh is shut down";
+    case PickFailure::kForked:
+      return "the process was forked: the mesh is its parent's "
+             "(Mesh::RestartAfterFork() makes another)";
     case PickFailure::kNoRoute:
       return "no route matches";
     case PickFailure::kNotForwarded:
@@ -88,6 +91,7 @@ absl::Status PickResult::status() const {
     case PickFailure::kNone:
       return absl::OkStatus();
     case PickFailure::kShutdown:
+    case PickFailure::kForked:
       return absl::FailedPreconditionError(text);
     case PickFailure::kNoRoute:
     case PickFailure::kNotForwarded:

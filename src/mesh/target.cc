@@ -76,6 +76,16 @@ Target::State::~State() { core->Unbind(id); }
 const std::string& Target::authority() const { return state_->authority; }
 
 void Target::PickInto(const Request& request, PickResult& result) const {
+  const mesh::Gate::State gate = state_->core->gate().state();
+  if (gate == mesh::Gate::kForked) {
+    result.failure = PickFailure::kForked;
+    return;
+  }
+  // While the mesh waits for its calls, those that have begun may be retried.
+  if (gate == mesh::Gate::kClosed && result.token.call().attempts() == 0) {
+    result.failure = PickFailure::kShutdown;
+    return;
+  }
   PickAttempt attempt(result);
   result.token.call().Next(state_->core->engine(), state_->id, request,
                            state_->host, attempt);
@@ -95,6 +105,9 @@ PickResult Target::Pick(const Request& request, PickToken previous) const {
 }
 
 RetryDecision Target::Report(PickToken& token, const Outcome& outcome) const {
+  if (state_->core->gate().forked()) {
+    return {false, absl::ZeroDuration(), RetryDecision::Reason::kCancelled};
+  }
   return token.call().End(outcome);
 }
 
@@ -115,12 +128,22 @@ PickResult Target::WaitForPick(const Request& request,
       continue;
     }
     // Bounded: room in a breaker, say, comes without a publication.
-    seen = engine.WaitForPublish(seen, std::min(left, kLongestWait));
+    mesh::Core& core = *state_->core;
+    if (core.Drives() && !core.loop().InWork()) {
+      core.Drive();
+    } else {
+      seen = engine.WaitForPublish(seen, std::min(left, kLongestWait));
+    }
     result = Pick(request, std::move(result.token));
   }
 }
 
 Explanation Target::Explain(const Request& request) const {
+  if (state_->core->gate().forked()) {
+    Explanation out;
+    out.failure = PickFailureName(PickFailure::kForked);
+    return out;
+  }
   return state_->core->loop().RunNow([&] {
     Request named = request;
     if (named.authority.empty()) named.authority = state_->host;

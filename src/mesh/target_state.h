@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "mesh/core.h"
 #include "meshlib/target.h"
@@ -36,6 +38,11 @@ class TargetAccess {
  public:
   static const std::shared_ptr<Core>& CoreOf(const Target& target) {
     return target.state_->core;
+  }
+  static Target Make(const std::shared_ptr<Core>& core,
+                     std::string_view authority, uint32_t id) {
+    return Target(
+        std::make_shared<Target::State>(core, std::string(authority), id));
   }
   static uint32_t IdOf(const Target& target) { return target.state_->id; }
   // The authority without "xds:///" or "tcp://".

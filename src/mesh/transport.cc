@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace meshlib::mesh {
 
 absl::StatusOr<std::unique_ptr<Transport>> Transport::Create(
@@ -22,8 +24,9 @@ absl::StatusOr<std::unique_ptr<Transport>> Transport::Create(
         std::make_unique<net::ClientIo>(loop, out->networks_.back().get()));
     out->wheels_.push_back(std::make_shared<event::TimerWheel>(loop));
   }
-  for (const auto& loop : out->loops_) {
-    const absl::Status started = loop->Start();
+  for (size_t i = 0; i < threads; ++i) {
+    const absl::Status started =
+        out->loops_[i]->Start(absl::StrCat("mesh-io-", i));
     if (!started.ok()) return started;
   }
   return out;
@@ -31,19 +34,36 @@ absl::StatusOr<std::unique_ptr<Transport>> Transport::Create(
 
 Transport::~Transport() { Shutdown(); }
 
-void Transport::Shutdown() {
+void Transport::CloseAll(bool later) {
   for (size_t i = 0; i < ios_.size(); ++i) {
     event::EpollLoop& loop = loops_.empty() ? *control_ : *loops_[i];
-    loop.RunNow([&] { ios_[i]->Shutdown(); });
+    net::ClientIo* const io = ios_[i].get();
+    if (later) {
+      loop.Post([io] { io->Shutdown(); });
+    } else {
+      loop.RunNow([io] { io->Shutdown(); });
+    }
   }
+}
+
+void Transport::Shutdown() {
+  CloseAll(false);
   for (const auto& loop : loops_) loop->Stop();
 }
 
+void Transport::CloseInherited() {
+  for (const auto& loop : loops_) loop->CloseInherited();
+}
+
 bool Transport::OnIoThread() const {
+  return OwnLoop() != nullptr || control_->OnOwnThread() || control_->InWork();
+}
+
+event::EpollLoop* Transport::OwnLoop() const {
   for (const auto& loop : loops_) {
-    if (loop->OnOwnThread()) return true;
+    if (loop->OnOwnThread()) return loop.get();
   }
-  return control_->OnOwnThread();
+  return nullptr;
 }
 
 net::HostPool& Transport::PoolOf(const model::Host& host,

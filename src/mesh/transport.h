@@ -34,11 +34,18 @@ class Transport {
 
   // Whether the calling thread does I/O for others: it must not wait for any.
   bool OnIoThread() const;
+  // The loop whose thread this is; null: it is none of these.
+  event::EpollLoop* OwnLoop() const;
 
   // The pool of a host. The host must be pinned, or in a read section.
   net::HostPool& PoolOf(const model::Host& host, const Upstream& upstream);
 
-  // Fails what runs and waits, ends the threads.
+  // Closes the connections and fails what runs and waits, from now on too;
+  // with `later`, soon, on the loops.
+  void CloseAll(bool later);
+  // As EpollLoop::CloseInherited(), of all loops but `control`.
+  void CloseInherited();
+  // CloseAll(), and ends the threads.
   void Shutdown();
 
  private:

@@ -1,7 +1,8 @@
 #include "security/client_tls_sources.h"
 
+#include <pthread.h>
+
 #include <algorithm>
-#include <exception>
 #include <string>
 #include <system_error>
 #include <tuple>
@@ -85,7 +86,10 @@ absl::Status ClientTlsSources::Start(absl::Duration interval) {
     is_new_ = true;
   }
   try {
-    thread_ = std::thread([this, interval] { Run(interval); });
+    thread_ = std::thread([this, interval] {
+      pthread_setname_np(pthread_self(), "mesh-tls");
+      Run(interval);
+    });
   } catch (const std::system_error& error) {
     return absl::ResourceExhaustedError(error.what());
   }
@@ -113,7 +117,7 @@ void ClientTlsSources::Run(absl::Duration interval) {
     // Memory ran out, say: the next time may go better.
     try {
       RefreshAll().IgnoreError();
-    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
     }
   }
 }
