@@ -18,11 +18,11 @@ struct EchoMesh {
   std::unique_ptr<meshlib::Mesh> mesh;
 };
 
-inline EchoMesh MakeEchoMesh(meshlib::testing::BackendAnswer answer) {
+inline EchoMesh MakeEchoMesh(meshlib::testing::BackendAnswer answer,
+                             meshlib::MeshOptions options = {}) {
   EchoMesh made;
   made.backend = *meshlib::testing::Backend::Start();
   made.backend->SetAnswer(std::move(answer));
-  meshlib::MeshOptions options;
   options.config_text = R"(static_resources:
   clusters:
   - name: echo

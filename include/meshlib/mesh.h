@@ -15,6 +15,7 @@
 #include "meshlib/clock.h"
 #include "meshlib/counter.h"
 #include "meshlib/export.h"
+#include "meshlib/host_loop.h"
 #include "meshlib/load_balancer.h"
 #include "meshlib/target.h"
 
@@ -52,6 +53,13 @@ struct MESHLIB_EXPORT MeshOptions {
   // with false it runs in RunPending(), the mesh starts no thread, and
   // certificates are read once.
   bool own_thread = true;
+
+  // Instead of both: the mesh runs on this loop of the application's, with what
+  // own_thread false says of threads and certificates. Borrowed; Create() is
+  // called on its thread, and it must live until Shutdown() or the destructor
+  // has returned. Its Now() is the mesh's clock: `clock` must be null. See
+  // docs/lifecycle.md.
+  HostLoop* host_loop = nullptr;
 
   // How many threads do the I/O of clients (meshlib/http.h); they start with
   // the first client. 0, or own_thread false: it is done with the control work.
@@ -113,11 +121,11 @@ class MESHLIB_EXPORT Mesh {
   // With own_thread false: does the control work and the I/O of clients that is
   // due now, callbacks included, on the calling thread (one at a time), and
   // gives the time of the next one (absl::InfiniteFuture() if none, and within
-  // a callback, where it does nothing).
+  // a callback, where it does nothing). With a host_loop that does it.
   absl::Time RunPending();
   // For a host's own loop (poll, epoll): call RunPending() when this descriptor
   // is readable, and at the time that it gave. Borrowed; valid until the mesh
-  // is destroyed; -1 in the child of a fork.
+  // is destroyed; -1 in the child of a fork, and with a host_loop.
   int PollDescriptor() const;
 
   // Ends the mesh. From now on new calls are FailedPrecondition, new targets
@@ -127,7 +135,9 @@ class MESHLIB_EXPORT Mesh {
   // every callback has been called and is over, and no thread of the mesh
   // exists, so it waits for callbacks that block. Open tokens are not waited
   // for, and may be reported after it. With own_thread false it does the work
-  // of RunPending() meanwhile.
+  // of RunPending() meanwhile. With a host_loop it does that loop's work for
+  // the mesh, or on another thread waits for the loop to do it: who calls it
+  // there must not be waited for by the loop's thread.
   //
   // May be called again, and by several threads at once: the earliest deadline
   // counts, and each returns when all is over. Within a callback of the mesh it

@@ -1,11 +1,14 @@
 #include "event/hosted_loop.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -26,32 +29,42 @@ absl::StatusOr<std::unique_ptr<HostedLoop>> HostedLoop::Create(HostLoop* host) {
 HostedLoop::HostedLoop(HostLoop* host, int wake)
     : host_(host),
       host_thread_(std::this_thread::get_id()),
+      process_(getpid()),
       wake_(wake),
       clock_(host),
       agenda_(&clock_),
       self_(std::make_shared<HostedLoop*>(this)) {
+  descriptors_.Add(wake_);
   host_->WatchFd(wake_, true, false, [self = self_](bool, bool) {
-    if (*self == nullptr) return;
-    uint64_t count = 0;
-    [[maybe_unused]] const ssize_t got =
-        read((*self)->wake_, &count, sizeof(count));
+    if (*self == nullptr || !(*self)->Usable()) return;
+    (*self)->ClearWake();
     (*self)->Run();
   });
 }
 
 HostedLoop::~HostedLoop() {
+  End();
   *self_ = nullptr;
-  host_->WatchFd(wake_, false, false, nullptr);
   close(wake_);
+}
+
+void HostedLoop::End() {
+  if (ended_.exchange(true, std::memory_order_acq_rel)) return;
+  agenda_.Close();
+  host_->WatchFd(wake_, false, false, nullptr);
   absl::flat_hash_map<int, WatchId> owners;
   {
     const base::MutexLock lock(mutex_);
-    owners.swap(owners_);
+    owners = owners_;
   }
   for (const auto& [fd, id] : owners) {
     host_->WatchFd(fd, false, false, nullptr);
   }
+  clock_.Stop();
+  agenda_.Clear();
 }
+
+bool HostedLoop::Usable() const { return !ended() && getpid() == process_; }
 
 void HostedLoop::Post(Task task) {
   if (agenda_.Post(std::move(task))) Wake();
@@ -76,7 +89,9 @@ void HostedLoop::Raise(Signal signal) {
 void HostedLoop::Wake() {
   // Acquire and release pair with those in RunDue(): who finds it true may
   // rely on the loop to look at what there is to do once more.
-  if (woken_.exchange(true, std::memory_order_acq_rel)) return;
+  if (ended() || woken_.exchange(true, std::memory_order_acq_rel)) {
+    return;
+  }
   host_->Post([self = self_] {
     if (*self != nullptr) (*self)->Run();
   });
@@ -84,9 +99,48 @@ void HostedLoop::Wake() {
 
 // --- On the host's thread ---
 
+void HostedLoop::ClearWake() {
+  uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = read(wake_, &count, sizeof(count));
+}
+
 void HostedLoop::Run() {
+  if (!Usable()) return;
   TellAll();
   RunDue();
+}
+
+void HostedLoop::RunOnce(absl::Duration longest) {
+  absl::Time next;
+  {
+    const Agenda::Turn turn(agenda_);
+    next = agenda_.HasTasks() ? absl::InfinitePast() : agenda_.NextTimer();
+  }
+  std::vector<pollfd> polled = {{wake_, POLLIN, 0}};
+  std::vector<WatchId> watched = {0};
+  {
+    const base::MutexLock lock(mutex_);
+    for (const auto& [id, watch] : watches_) {
+      if (watch.interest.none()) continue;
+      const int events = (watch.interest.read ? POLLIN : 0) |
+                         (watch.interest.write ? POLLOUT : 0);
+      polled.push_back({watch.fd, static_cast<int16_t>(events), 0});
+      watched.push_back(id);
+    }
+  }
+  const absl::Duration wait =
+      std::clamp(next - Now(), absl::ZeroDuration(), longest);
+  poll(polled.data(), polled.size(),
+       static_cast<int>(
+           absl::ToInt64Milliseconds(absl::Ceil(wait, absl::Milliseconds(1)))));
+  if (polled[0].revents != 0) ClearWake();
+  for (size_t i = 1; i < polled.size(); ++i) {
+    const bool failed = (polled[i].revents & (POLLERR | POLLHUP)) != 0;
+    const int ready = failed ? polled[i].events : polled[i].revents;
+    if (ready == 0) continue;
+    OnReady(watched[i], {(ready & POLLIN) != 0, (ready & POLLOUT) != 0});
+  }
+  Run();
 }
 
 void HostedLoop::RunDue() {
@@ -109,7 +163,8 @@ void HostedLoop::RunDue() {
 }
 
 void HostedLoop::Arm(absl::Time when) {
-  if (when >= alarm_) return;
+  // From the work that this follows the loop may have been ended.
+  if (when >= alarm_ || ended()) return;
   alarm_ = when;
   host_->RunAt(when, [self = self_, when] {
     if (*self == nullptr) return;
@@ -119,6 +174,7 @@ void HostedLoop::Arm(absl::Time when) {
 }
 
 void HostedLoop::OnReady(WatchId id, Interest ready) {
+  if (!Usable()) return;
   std::shared_ptr<WatchCallback> callback;  // may unwatch itself
   {
     const Agenda::Turn turn(agenda_);
@@ -153,6 +209,7 @@ absl::StatusOr<IoLoop::WatchId> HostedLoop::WatchFd(int fd, Interest interest,
         id, Watch{fd, interest,
                   std::make_shared<WatchCallback>(std::move(callback))});
     owners_.emplace(fd, id);
+    descriptors_.Add(fd);
   }
   if (!interest.none()) Tell(fd);
   return id;
@@ -182,6 +239,7 @@ bool HostedLoop::Unwatch(WatchId watch) {
     fd = found->second.fd;
     dropped = std::move(found->second.callback);
     owners_.erase(fd);
+    descriptors_.Remove(fd);
     watches_.erase(found);
   }
   Tell(fd);
@@ -189,6 +247,7 @@ bool HostedLoop::Unwatch(WatchId watch) {
 }
 
 void HostedLoop::Tell(int fd) {
+  if (ended()) return;
   if (OnHost()) return TellNow(fd);
   {
     const base::MutexLock lock(mutex_);

@@ -1,6 +1,8 @@
 #ifndef MESHLIB_EVENT_HOSTED_LOOP_H_
 #define MESHLIB_EVENT_HOSTED_LOOP_H_
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <memory>
 #include <thread>
@@ -11,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "event/agenda.h"
+#include "event/descriptor_set.h"
 #include "event/io_loop.h"
 #include "meshlib/clock.h"
 #include "meshlib/host_loop.h"
@@ -24,7 +27,7 @@ class HostedLoop final : public IoLoop {
   // On the host's thread, which is the one that calls this. `host` is borrowed.
   // Fails where the process has no descriptors left.
   static absl::StatusOr<std::unique_ptr<HostedLoop>> Create(HostLoop* host);
-  // On the host's thread. Drops what has not run.
+  // Ends it, on the host's thread if End() was not called before.
   ~HostedLoop() override;
 
   void Post(Task task) override;
@@ -35,15 +38,37 @@ class HostedLoop final : public IoLoop {
     return agenda_.AddSignal(std::move(task));
   }
   void Raise(Signal signal) override;
-  absl::Time Now() override { return host_->Now(); }
+  absl::Time Now() override { return clock_.Now(); }
 
   absl::StatusOr<WatchId> WatchFd(int fd, Interest interest,
                                   WatchCallback callback) override;
   bool SetInterest(WatchId watch, Interest interest) override;
   bool Unwatch(WatchId watch) override;
 
+  // On the host's thread, not from the loop itself, for one who waits there and
+  // keeps the host from its work: what the host would do, once something is
+  // ready, a timer is due or `longest` is over. The wait is a real wait; a task
+  // that another thread posts does not end it.
+  void RunOnce(absl::Duration longest);
+
+  // On the host's thread, also from the loop itself. Drops what has not run and
+  // what comes, and uses the host no more; Now() stands still.
+  void End();
+
+  bool ended() const { return ended_.load(std::memory_order_acquire); }
+
+  // In the child of a fork(): as EpollLoop::CloseInherited().
+  void CloseInherited() { descriptors_.CloseAll(); }
+
+  // Whether the calling thread is the host's.
+  bool OnHost() const { return std::this_thread::get_id() == host_thread_; }
+  // Whether the calling thread runs work of the loop now.
+  bool InWork() const { return agenda_.InTurn(); }
+  // The host's. Lives as long as the loop.
+  Clock* clock() { return &clock_; }
+
   // Runs `task` now, on the calling thread, between the loop's own work, as
-  // if the loop had run it. Not from the loop itself.
+  // if the loop had run it; from the loop itself as a part of its work.
   template <typename F>
   auto RunNow(F&& task) {
     return agenda_.RunNow(std::forward<F>(task), [this] { Wake(); });
@@ -53,10 +78,19 @@ class HostedLoop final : public IoLoop {
   class HostClock final : public Clock {
    public:
     explicit HostClock(HostLoop* host) : host_(host) {}
-    absl::Time Now() override { return host_->Now(); }
+    absl::Time Now() override {
+      // Acquire pairs with the release in Stop().
+      return stopped_.load(std::memory_order_acquire) ? last_ : host_->Now();
+    }
+    void Stop() {
+      last_ = host_->Now();
+      stopped_.store(true, std::memory_order_release);
+    }
 
    private:
     HostLoop* const host_;
+    absl::Time last_;
+    std::atomic<bool> stopped_{false};
   };
   struct Watch {
     int fd;
@@ -68,8 +102,11 @@ class HostedLoop final : public IoLoop {
 
   HostedLoop(HostLoop* host, int wake);
 
-  bool OnHost() const { return std::this_thread::get_id() == host_thread_; }
+  // Where the host calls. False: there is nothing left to do, or this is the
+  // child of a fork(), where the loop is its parent's.
+  bool Usable() const;
   void Wake();
+  void ClearWake();
   // On the host's thread.
   void Run();
   void RunDue();
@@ -82,10 +119,13 @@ class HostedLoop final : public IoLoop {
 
   HostLoop* const host_;
   const std::thread::id host_thread_;
-  const int wake_;  // an eventfd: a signal's raise must not allocate
+  const pid_t process_;
+  const int wake_;             // an eventfd: a signal's raise must not allocate
+  DescriptorSet descriptors_;  // that one and the watched ones
   HostClock clock_;
   Agenda agenda_;
   const Self self_;
+  std::atomic<bool> ended_{false};
   // False only while nothing will look at the agenda soon.
   std::atomic<bool> woken_{false};
   // On the host's thread only: the earliest alarm that it was asked for.

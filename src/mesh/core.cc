@@ -37,7 +37,7 @@ uint32_t StripesOf(const MeshOptions& options) {
 
 // `log` aside.
 cluster::EngineOptions EngineOptionsOf(const MeshOptions& options,
-                                       event::EpollLoop* loop,
+                                       event::IoLoop* loop,
                                        security::ClientTlsSources& sources,
                                        ResolverFactory make_resolver) {
   cluster::EngineOptions engine;
@@ -77,6 +77,7 @@ MeshOptions CopyOf(const MeshOptions& from) {
   out.nearest_first = from.nearest_first;
   out.thread_stripes = from.thread_stripes;
   out.own_thread = from.own_thread;
+  out.host_loop = from.host_loop;
   out.io_threads = from.io_threads;
   out.resolve_names = from.resolve_names;
   out.load_balancers = from.load_balancers;
@@ -93,7 +94,11 @@ cluster::EngineOptions WithLog(cluster::EngineOptions options, SharedLog log) {
   return options;
 }
 
-MeshOptions WithDefaults(MeshOptions options) {
+MeshOptions WithDefaults(MeshOptions options, ControlLoop& loop) {
+  if (loop.hosted()) {
+    options.clock = loop.clock();
+    options.own_thread = false;
+  }
   if (options.clock == nullptr) options.clock = SystemClock();
   if (!options.seed.has_value()) options.seed = SeedFromSystem();
   return options;
@@ -101,16 +106,16 @@ MeshOptions WithDefaults(MeshOptions options) {
 
 }  // namespace
 
-Core::Core(MeshOptions options, std::unique_ptr<event::EpollLoop> loop,
+Core::Core(MeshOptions options, std::unique_ptr<ControlLoop> loop,
            ResolverFactory make_resolver)
     : seed_(options.seed),
-      options_(WithDefaults(CopyOf(options))),
+      options_(WithDefaults(CopyOf(options), *loop)),
       log_(options.log == nullptr ? nullptr
                                   : std::make_shared<SharedLog::element_type>(
                                         std::move(options.log))),
       loop_(std::move(loop)),
       tls_sources_(xds::ReadSecretFile),
-      engine_(WithLog(EngineOptionsOf(options_, loop_.get(), tls_sources_,
+      engine_(WithLog(EngineOptionsOf(options_, &loop_->io(), tls_sources_,
                                       std::move(make_resolver)),
                       log_)) {}
 
@@ -125,18 +130,26 @@ void Core::LetGo(Core* core) {
   // Other threads may have held any lock, or be in the midst of anything.
   if (core->gate_.forked()) return core->CloseInherited();
   event::EpollLoop* const own = core->OwnLoop();
-  if (own == nullptr) {
-    delete core;
-  } else {
+  if (own != nullptr) {
     own->EndWith([core] { delete core; });
+  } else if (core->loop_->OnHost() && core->loop_->InWork()) {
+    // Also if it is dropped unrun.
+    core->loop_->EndHosted([owned = std::unique_ptr<Core>(core)] {});
+  } else {
+    delete core;
   }
 }
 
 absl::StatusOr<std::shared_ptr<Core>> Core::Create(
     std::shared_ptr<const model::Config> config, MeshOptions options,
     ResolverFactory make_resolver) {
-  auto loop = event::EpollLoop::Create(
-      options.clock == nullptr ? SystemClock() : options.clock);
+  if (options.host_loop != nullptr && options.clock != nullptr) {
+    return absl::InvalidArgumentError(
+        "MeshOptions: clock and host_loop, whose Now() is the clock");
+  }
+  auto loop = ControlLoop::Create(
+      options.clock == nullptr ? SystemClock() : options.clock,
+      options.host_loop);
   if (!loop.ok()) return loop.status();
   auto made = std::unique_ptr<Core>(
       new Core(std::move(options), *std::move(loop), std::move(make_resolver)));
@@ -173,6 +186,12 @@ absl::StatusOr<uint32_t> Core::Bind(std::string_view authority) {
 
 void Core::Unbind(uint32_t target) {
   if (gate_.forked()) return;
+  // The host may wait for the calling thread, and end the loop before this.
+  if (loop_->hosted() && !loop_->OnHost() && gate_.state() == Gate::kOpen) {
+    loop_->io().Post(
+        [core = shared_from_this(), target] { core->engine_.Unbind(target); });
+    return;
+  }
   loop_->RunNow([&] { engine_.Unbind(target); });
 }
 
@@ -251,7 +270,7 @@ Transport* Core::transport() {
 
 // Null: the calling thread is none of the mesh's.
 event::EpollLoop* Core::OwnLoop() {
-  if (loop_->OnOwnThread()) return loop_.get();
+  if (event::EpollLoop* const own = loop_->OwnLoop()) return own;
   Transport* const transport = this->transport();
   return transport == nullptr ? nullptr : transport->OwnLoop();
 }
@@ -290,13 +309,15 @@ void Core::WaitForCalls(absl::Time deadline) {
 }
 
 void Core::Join() {
+  // It waits for the host, who may be here too.
+  if (loop_->hosted()) loop_->Stop();
   const base::MutexLock lock(shutdown_mutex_);
   Transport* const transport = this->transport();
   if (transport != nullptr) {
     transport->Shutdown();
     tls_sources_.Stop();
   }
-  loop_->Stop();
+  if (!loop_->hosted()) loop_->Stop();
   loop_->RunNow([this] { engine_.StopDns(); });
 }
 
@@ -311,6 +332,7 @@ void Core::CloseInherited() {
 absl::StatusOr<std::unique_ptr<Mesh>> Core::Again() {
   if (gate_.forked()) CloseInherited();
   MeshOptions options = CopyOf(options_);
+  if (loop_->hosted()) options.clock = nullptr;  // it is the loop's
   // Without one each process draws by itself.
   options.seed = seed_;
   if (log_ != nullptr) {

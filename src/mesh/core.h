@@ -15,9 +15,9 @@
 #include "base/dns.h"
 #include "base/mutex.h"
 #include "cluster/engine.h"
-#include "event/epoll_loop.h"
 #include "event/resolver.h"
 #include "lb/balancer.h"
+#include "mesh/control_loop.h"
 #include "mesh/gate.h"
 #include "mesh/pending_calls.h"
 #include "mesh/transport.h"
@@ -33,7 +33,7 @@ using ResolverFactory = absl::AnyInvocable<std::unique_ptr<event::Resolver>(
 
 // What a Mesh and its Targets share: the loop, the engine on it, and where
 // the configuration came from. Thread-safe. Lives as long as any of them.
-class Core {
+class Core : public std::enable_shared_from_this<Core> {
  public:
   // `config` is not null. Starts the control thread if the options say so.
   // The last to let go of the core joins its threads, unless that is one of
@@ -50,12 +50,14 @@ class Core {
   const Gate& gate() const { return gate_; }
   PendingCalls& calls() { return calls_; }
   // Whether a thread that waits has to do the mesh's work itself, with Drive().
-  bool Drives() const { return !options_.own_thread; }
+  bool Drives() const {
+    return !options_.own_thread && (!loop_->hosted() || loop_->OnHost());
+  }
   // Does it for a bounded time: other threads may do it too, and find what the
   // caller waits for.
   void Drive() { loop_->RunOnce(kDrive); }
   void Log(LogLevel level, std::string_view text);
-  event::EpollLoop& loop() { return *loop_; }
+  ControlLoop& loop() { return *loop_; }
 
   absl::Status Apply(std::shared_ptr<const model::Config> config);
   // Reads options.config_path, or `text` if it is not null.
@@ -86,7 +88,7 @@ class Core {
   using SharedLog =
       std::shared_ptr<absl::AnyInvocable<void(LogLevel, std::string_view)>>;
 
-  Core(MeshOptions options, std::unique_ptr<event::EpollLoop> loop,
+  Core(MeshOptions options, std::unique_ptr<ControlLoop> loop,
        ResolverFactory make_resolver);
   // The deleter.
   static void LetGo(Core* core);
@@ -106,7 +108,7 @@ class Core {
   const SharedLog log_;                 // null: none
   // For Again(), where there is no file or text.
   std::shared_ptr<const model::Config> first_config_;
-  const std::unique_ptr<event::EpollLoop> loop_;
+  const std::unique_ptr<ControlLoop> loop_;
   // Before the engine, whose clusters use it.
   security::ClientTlsSources tls_sources_;
   base::Mutex shutdown_mutex_;  // held while threads are joined

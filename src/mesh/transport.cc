@@ -7,18 +7,18 @@
 namespace meshlib::mesh {
 
 absl::StatusOr<std::unique_ptr<Transport>> Transport::Create(
-    Clock* clock, size_t threads, event::EpollLoop* control) {
+    Clock* clock, size_t threads, ControlLoop* control) {
   std::unique_ptr<Transport> out(new Transport);
   out->control_ = control;
-  std::vector<event::EpollLoop*> loops;
+  std::vector<event::IoLoop*> loops;
   for (size_t i = 0; i < threads; ++i) {
     auto loop = event::EpollLoop::Create(clock);
     if (!loop.ok()) return loop.status();
     loops.push_back(loop->get());
     out->loops_.push_back(*std::move(loop));
   }
-  if (loops.empty()) loops.push_back(control);
-  for (event::EpollLoop* const loop : loops) {
+  if (loops.empty()) loops.push_back(&control->io());
+  for (event::IoLoop* const loop : loops) {
     out->networks_.push_back(std::make_unique<net::SocketNetwork>(loop));
     out->ios_.push_back(
         std::make_unique<net::ClientIo>(loop, out->networks_.back().get()));
@@ -36,12 +36,14 @@ Transport::~Transport() { Shutdown(); }
 
 void Transport::CloseAll(bool later) {
   for (size_t i = 0; i < ios_.size(); ++i) {
-    event::EpollLoop& loop = loops_.empty() ? *control_ : *loops_[i];
     net::ClientIo* const io = ios_[i].get();
+    const auto close = [io] { io->Shutdown(); };
     if (later) {
-      loop.Post([io] { io->Shutdown(); });
+      io->loop().Post(close);
+    } else if (loops_.empty()) {
+      control_->RunNow(close);
     } else {
-      loop.RunNow([io] { io->Shutdown(); });
+      loops_[i]->RunNow(close);
     }
   }
 }
@@ -56,7 +58,8 @@ void Transport::CloseInherited() {
 }
 
 bool Transport::OnIoThread() const {
-  return OwnLoop() != nullptr || control_->OnOwnThread() || control_->InWork();
+  return OwnLoop() != nullptr || control_->OwnLoop() != nullptr ||
+         control_->InWork();
 }
 
 event::EpollLoop* Transport::OwnLoop() const {

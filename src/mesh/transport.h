@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "event/epoll_loop.h"
 #include "event/timer_wheel.h"
+#include "mesh/control_loop.h"
 #include "mesh/upstream.h"
 #include "meshlib/clock.h"
 #include "model/host.h"
@@ -22,7 +23,7 @@ class Transport {
  public:
   // With `threads` 0 everything happens on `control`, which is borrowed.
   static absl::StatusOr<std::unique_ptr<Transport>> Create(
-      Clock* clock, size_t threads, event::EpollLoop* control);
+      Clock* clock, size_t threads, ControlLoop* control);
   ~Transport();
 
   size_t size() const { return ios_.size(); }
@@ -53,7 +54,7 @@ class Transport {
 
   // Own loops, and their threads; empty: the control loop is used.
   std::vector<std::unique_ptr<event::EpollLoop>> loops_;
-  event::EpollLoop* control_ = nullptr;
+  ControlLoop* control_ = nullptr;
   std::vector<std::unique_ptr<net::SocketNetwork>> networks_;
   std::vector<std::unique_ptr<net::ClientIo>> ios_;
   std::vector<std::shared_ptr<event::TimerWheel>> wheels_;
