@@ -6,8 +6,10 @@
 #include "base/random.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "net/server_tls.h"
 #include "test/net/http2_frames.h"
 #include "test/net/server_harness.h"
+#include "test/security/test_certificates.h"
 
 namespace meshlib::net {
 namespace {
@@ -391,6 +393,207 @@ TEST_F(HostileTest, LimitsConnectionsAndStreams) {
   EXPECT_EQ(log_.open, 2);
   for (ByteClient& client : clients) client.Drop();
   EXPECT_TRUE(Until([&] { return stats().open_connections == 0; }));
+}
+
+// ---- One by one: what is answered, and what is counted
+
+struct ClientRow {
+  const char* name;
+  std::string bytes;
+  std::string answer;              // a part of it
+  uint64_t ServerStats::*counter;  // one more; null: none
+  bool ends = false;               // the client, after its bytes
+};
+
+std::vector<ClientRow> ClientRows() {
+  using S = ServerStats;
+  const std::string post = "POST /ok HTTP/1.1\r\nhost: a\r\n";
+  const std::string chunked = post + "transfer-encoding: chunked\r\n\r\n";
+  const auto number = [](uint32_t n) {
+    return std::string({static_cast<char>(n >> 24), static_cast<char>(n >> 16),
+                        static_cast<char>(n >> 8), static_cast<char>(n)});
+  };
+  const std::string get =
+      "\x82\x86\x84\x41\x01"
+      "a";
+  const std::string head =
+      "\x83\x86\x84\x41\x01"
+      "a";
+  const auto reset = [&](uint32_t code) {
+    return Frame(kReset, 0, 1, number(code));
+  };
+  const std::string kGoodbye("\x07\0\0\0\0\0", 6);  // a GOAWAY
+  return {
+      {"ChunkSize", chunked + "xyz\r\n", " 400 ", &S::bad_requests},
+      {"CutHead", "GET /ok HTTP/1.1\r\nho", "", nullptr, true},
+      {"CutBody", post + "content-length: 9\r\n\r\nshort", "",
+       &S::resets_received, true},
+      {"CutChunk", chunked + "9\r\nshort", "", &S::resets_received, true},
+      {"NoHttp2", Hello() + "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", kGoodbye,
+       &S::invalid_frames},
+      {"LargeFrame", Hello() + std::string("\xff\xff\xff\0\0\0\0\0\1", 9),
+       kGoodbye, &S::invalid_frames},
+      {"BadSettings",
+       Hello() +
+           Frame(kSettings, 0, 0, std::string("\0\4", 2) + number(0x80000000u)),
+       kGoodbye, &S::invalid_frames},
+      {"WindowOverflow",
+       Hello() + Frame(kWindowUpdate, 0, 0, number(0x7fffffff)), kGoodbye,
+       &S::invalid_frames},
+      {"ContinuationOfNothing",
+       Hello() + Frame(kContinuation, kEndHeaders, 1, get), kGoodbye,
+       &S::invalid_frames},
+      {"Push", Hello() + Frame(kPush, kEndHeaders, 1, number(2) + get),
+       kGoodbye, &S::invalid_frames},
+      {"ResetOfNobody", Hello() + reset(8), kGoodbye, &S::invalid_frames},
+      {"DataOfNobody", Hello() + Frame(kData, 0, 1, "x"), kGoodbye,
+       &S::invalid_frames},
+      {"EvenStream", Hello() + Get(2), kGoodbye, &S::invalid_frames},
+      {"Compression",
+       Hello() + Frame(kHeaders, 5, 1, "\xff\xff\xff\xff\xff\xff\xff"),
+       kGoodbye, &S::invalid_frames},
+      {"UpperCase", Hello() + Frame(kHeaders, 5, 1, get + Literal("A", "b")),
+       reset(1), &S::invalid_frames},
+      {"ConnectionHeader",
+       Hello() +
+           Frame(kHeaders, 5, 1, get + Literal("connection", "keep-alive")),
+       reset(1), &S::invalid_frames},
+      {"NoPath", Hello() + Frame(kHeaders, 5, 1, "\x82\x86"), reset(1),
+       &S::invalid_frames},
+      {"BodyTooLong",
+       Hello() +
+           Frame(kHeaders, kEndHeaders, 1,
+                 head + Literal("content-length", "1")) +
+           Frame(kData, kEndStream, 1, "xx"),
+       reset(1), &S::invalid_frames},
+      {"BodyTooShort",
+       Hello() +
+           Frame(kHeaders, kEndHeaders, 1,
+                 head + Literal("content-length", "9")) +
+           Frame(kData, kEndStream, 1, "xx"),
+       reset(1), &S::invalid_frames},
+      {"ManyHeaders",
+       Hello() + Frame(kHeaders, 5, 1, get + Repeat(Literal("a", "b"), 101)),
+       "", &S::headers_too_large},
+      {"CutFrame", Hello() + Get(1, kEndHeaders) + std::string(5, '\0'), "",
+       &S::resets_received, true},
+  };
+}
+
+TEST_F(HostileTest, RefusesAndCountsEach) {
+  for (const ClientRow& row : ClientRows()) {
+    SCOPED_TRACE(row.name);
+    // A request that has begun when the bad one comes.
+    ByteClient good;
+    Connect(good);
+    good.Send("GET /ok HTTP/1.1\r\nconnection: close\r\n");
+    ASSERT_TRUE(Until([&] { return good.all_sent(); }));
+    const uint64_t before = row.counter == nullptr ? 0 : stats().*row.counter;
+    const uint64_t read_before = stats().bytes_received;
+    ByteClient bad;
+    Connect(bad);
+    bad.Send(row.bytes);
+    ASSERT_TRUE(Until([&] { return bad.all_sent() || bad.over(); }));
+    if (row.ends) bad.EndWrite();
+    ASSERT_TRUE(Until([&] {
+      return row.ends ? bad.over()
+                      : bad.received.find(row.answer) != std::string::npos;
+    })) << bad.received;
+    Settle();
+    good.Send("host: a\r\n\r\n");
+    ASSERT_TRUE(Until([&] { return good.over(); }));
+    EXPECT_THAT(good.received, HasSubstr("/ok"));
+    bad.Drop();
+    ASSERT_TRUE(Until([&] { return stats().open_connections == 0; }));
+    if (row.counter != nullptr) EXPECT_EQ(stats().*row.counter, before + 1);
+    EXPECT_LT(stats().bytes_received - read_before, 10'000u);
+  }
+}
+
+// Their handshakes.
+class HostileTlsClients : public ServerTest {
+ protected:
+  void SetUp() override {
+    security::TlsOptions options;
+    options.material = root_.Issue({"leaf", "DNS:a"});
+    options.material.trusted_ca = root_.pem();
+    options.require_client_certificate = true;
+    security_ = std::make_unique<ServerTls>(
+        loop_.get(), Make(security::TlsContext::Role::kServer, options));
+    server_ = std::make_unique<HttpServer>(loop_.get(), ServerOptions(), this,
+                                           security_.get());
+    const auto address = server_->Listen(network_, "127.0.0.1:0");
+    ASSERT_TRUE(address.ok()) << address.status();
+    address_ = *address;
+  }
+  static TlsStream::Context Make(security::TlsContext::Role role,
+                                 const security::TlsOptions& options) {
+    auto made = security::TlsContext::Create(role, options);
+    EXPECT_TRUE(made.ok()) << made.status();
+    return *std::move(made);
+  }
+  // A client of this root with such a certificate; null: none.
+  void ConnectTls(ByteClient& client, const security::TlsMaterial* own) {
+    security::TlsOptions options;
+    if (own != nullptr) options.material = *own;
+    options.material.trusted_ca = root_.pem();
+    client.ConnectTls(loop_.get(), network_, address_,
+                      Make(security::TlsContext::Role::kClient, options), {});
+  }
+  void ExpectServed() {
+    const security::TlsMaterial own = root_.Issue({"leaf", "DNS:b"});
+    ByteClient good;
+    ConnectTls(good, &own);
+    good.Send("GET /ok HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    EXPECT_TRUE(Until([&] { return good.over(); }));
+    EXPECT_THAT(good.received, HasSubstr("/ok"));
+  }
+
+  const security::TestCa root_;
+  std::unique_ptr<ServerTls> security_;
+};
+
+TEST_F(HostileTlsClients, AreGivenTheirTimeAndNoMore) {
+  ByteClient silent;
+  Connect(silent);
+  ByteClient half;
+  Connect(half);
+  half.Send(std::string("\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", 11));
+  ASSERT_TRUE(Until([&] { return stats().connections == 2; }));
+  Settle();
+  Advance(absl::Seconds(9));
+  EXPECT_FALSE(silent.over() || half.over());
+  ExpectServed();
+  Advance(absl::Seconds(1));
+  EXPECT_TRUE(Until([&] { return silent.over() && half.over(); }));
+  EXPECT_EQ(stats().handshake_timeouts, 2u);
+  EXPECT_TRUE(Until([&] { return stats().open_connections == 0; }));
+}
+
+TEST_F(HostileTlsClients, AreRefusedWithoutTheirCertificates) {
+  security::TestLeaf expired;
+  expired.not_before_seconds = -7200;
+  expired.not_after_seconds = -60;
+  const security::TlsMaterial old = root_.Issue(expired);
+  const security::TlsMaterial foreign =
+      security::TestCa("another root").Issue({"leaf", "DNS:b"});
+  uint64_t refused = 0;
+  for (const security::TlsMaterial* const own :
+       {static_cast<const security::TlsMaterial*>(nullptr), &old, &foreign}) {
+    ByteClient client;
+    ConnectTls(client, own);
+    client.Send("GET /ok HTTP/1.1\r\nhost: a\r\n\r\n");
+    EXPECT_TRUE(Until([&] { return client.over(); }));
+    EXPECT_EQ(client.received, "");
+    EXPECT_EQ(stats().failed_handshakes, ++refused);
+  }
+  ByteClient noise;
+  Connect(noise);
+  noise.Send("GET /ok HTTP/1.1\r\nhost: a\r\n\r\n");
+  EXPECT_TRUE(Until([&] { return noise.over(); }));
+  EXPECT_EQ(stats().failed_handshakes, ++refused);
+  EXPECT_TRUE(log_.requests.empty());
+  ExpectServed();
 }
 
 }  // namespace
