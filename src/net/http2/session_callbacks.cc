@@ -53,6 +53,7 @@ int Http2Session::Callbacks::OnBeginHeaders(nghttp2_session* h2,
                                             void* user) {
   auto& s = *static_cast<Http2Session*>(user);
   s.DropBlock();
+  if (frame->hd.type == NGHTTP2_PUSH_PROMISE) s.pushed_ = true;
   if (frame->hd.type == NGHTTP2_HEADERS &&
       frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
     ++s.stats_.streams;
@@ -179,9 +180,6 @@ int Http2Session::Callbacks::OnFrameRecv(nghttp2_session* h2,
         s.SendFinalGoAway();
       }
       break;
-    case NGHTTP2_PUSH_PROMISE:
-      s.pushed_ = true;
-      break;
     case NGHTTP2_GOAWAY:
       s.goaway_received_ = true;
       s.handler_.OnGoAway(frame->goaway.error_code,
@@ -280,9 +278,9 @@ int Http2Session::Callbacks::OnFrameSend(nghttp2_session* h2,
       if (frame->rst_stream.error_code == NGHTTP2_PROTOCOL_ERROR) {
         ++s.stats_.invalid_frames;
       }
-      ++s.resets_sent_;
       // What the application cancelled is not known any more.
       if (Http2Stream* stream = StreamOf(h2, id)) {
+        ++s.resets_sent_;
         stream->malformed_ = frame->rst_stream.error_code != NGHTTP2_NO_ERROR;
       }
       return 0;

@@ -113,6 +113,7 @@ void Http2Stream::Cancel(uint32_t error_code) {
   } else if (!s.dead_) {
     nghttp2_session_set_stream_user_data(s.h2_, id_, nullptr);
     nghttp2_submit_rst_stream(s.h2_, NGHTTP2_FLAG_NONE, id_, error_code);
+    ++s.resets_sent_;
     if (unconsumed_ > 0) nghttp2_session_consume_connection(s.h2_, unconsumed_);
   }
   s.Release(this);

@@ -1,8 +1,6 @@
 // Servers that mean no good, against the clients' pools, on virtual time: what
 // each sends is refused in bounded time and memory and counted, and requests on
 // other connections go on.
-#include <functional>
-#include <memory>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -10,38 +8,14 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "meshlib/testing/fake_clock.h"
-#include "net/client_exchange.h"
-#include "net/host_pool.h"
-#include "net/http_server.h"
-#include "net/server_tls.h"
-#include "net/tls_stream.h"
-#include "test/net/http2_frames.h"
-#include "test/net/server_harness.h"
-#include "test/net/stream_end.h"
-#include "test/security/test_certificates.h"
-#include "testing/simulated_loop.h"
-#include "testing/simulated_network.h"
+#include "test/testing/hostile_server.h"
 
 namespace meshlib::testing {
 namespace {
 
 using namespace net;  // NOLINT: the frames of the tables
 using ::testing::HasSubstr;
-
-constexpr char kAddress[] = "server:80";
-// What a flood may get across: our windows and limits, and what the simulated
-// network holds in one direction.
-constexpr uint64_t kMostSent = 1'000'000;
-constexpr size_t kMaxBody = 200'000;
-
-// What the server does, in this order.
-struct Script {
-  std::string at_once = {};  // when it accepts
-  std::string answer = {};   // when the request is there
-  std::string flood = {};    // over and over, after the answer
-  enum class End : uint8_t { kStay, kEnd, kReset } end = End::kStay;
-};
+using C = UpstreamCounter;
 
 struct Row {
   const char* name;
@@ -56,158 +30,9 @@ std::ostream& operator<<(std::ostream& out, const Row& row) {
   return out << row.name;
 }
 
-class HostilePeer final : public event::StreamHandler {
- public:
-  HostilePeer(std::unique_ptr<event::Stream> stream, const Script& script)
-      : script_(script), stream_(std::move(stream)), unsent_(script.at_once) {
-    stream_->SetHandler(this);
-    stream_->WantRead(true);
-    stream_->WantWrite(true);
-  }
-
-  void OnConnect(absl::Status) override {}
-  void OnReadable() override {
-    char buffer[10'000];
-    const event::IoResult result = stream_->Read(absl::MakeSpan(buffer));
-    received_.append(buffer, result.bytes);
-    if (result.code == event::IoResult::Code::kEnded ||
-        result.code == event::IoResult::Code::kFailed) {
-      over = true;
-      stream_->WantRead(false);
-      return;
-    }
-    if (answered_ || !HasRequest()) return;
-    answered_ = true;
-    unsent_ += script_.answer;
-    stream_->WantWrite(true);
-  }
-  void OnWritable() override {
-    if (over) return stream_->WantWrite(false);
-    if (unsent_.empty() && answered_ && !script_.flood.empty()) {
-      unsent_ = Repeat(script_.flood, 1 + 20'000 / script_.flood.size());
-    }
-    if (!unsent_.empty()) {
-      const std::string_view piece = unsent_;
-      unsent_.erase(0, stream_->Write({&piece, 1}).bytes);
-      return;
-    }
-    stream_->WantWrite(false);
-    if (!answered_) return;
-    if (script_.end == Script::End::kEnd) stream_->CloseWrite();
-    if (script_.end == Script::End::kReset) stream_->Reset();
-  }
-  void Say(std::string_view text) {
-    unsent_ += text;
-    stream_->WantWrite(true);
-  }
-
-  bool over = false;
-
- private:
-  bool HasRequest() const {
-    const std::string_view bytes = received_;
-    if (bytes.substr(0, 3) != "PRI") {
-      return bytes.find("\r\n\r\n") != std::string_view::npos;
-    }
-    size_t at = sizeof(kPreface) - 1;
-    while (at + 9 <= bytes.size()) {
-      if (bytes[at + 3] == kHeaders) return true;
-      at += 9 + static_cast<unsigned char>(bytes[at + 2]) +
-            (size_t{static_cast<unsigned char>(bytes[at + 1])} << 8);
-    }
-    return false;
-  }
-
-  const Script script_;
-  std::unique_ptr<event::Stream> stream_;
-  std::string unsent_;
-  std::string received_;
-  bool answered_ = false;
-};
-
-class FreeBreakers final : public PoolBreakers {
- public:
-  bool TryConnect(bool) override { return ++connections, true; }
-  void Disconnected() override { --connections; }
-  bool TryWait() override { return true; }
-  void StoppedWaiting() override {}
-
-  int connections = 0;
-};
-
-class Told final : public ExchangeSink {
- public:
-  void OnExchange(ClientExchange&) override {}
-};
-
-// One pool to a server whose first connection is in bad hands.
-class HostileServer : public ::testing::Test, public ServerHandlerFactory {
+class HostileHttp : public HostileServer,
+                    public ::testing::WithParamInterface<Row> {
  protected:
-  HostileServer() {
-    SimulatedLink link;
-    link.latency = absl::Milliseconds(10);
-    network_.SetDefaultLink(link);
-    server_ = std::make_unique<HttpServer>(&loop_, ServerOptions(), this);
-    ios_.push_back(std::make_unique<ClientIo>(&loop_, &network_));
-    options_->max_concurrent_streams = 1;  // a connection for each
-    model::Host::Identity identity;
-    identity.address = kAddress;
-    identity.locality = std::make_shared<const model::Locality>();
-    host_ = std::make_unique<model::Host>(0, std::move(identity),
-                                          std::make_shared<model::HostState>());
-    pool_ = std::make_unique<HostPool>(ios_, breakers_);
-  }
-  ~HostileServer() override {
-    exchanges_.clear();
-    ios_[0]->Shutdown();
-  }
-
-  std::unique_ptr<ServerHandler> NewRequest(ServerStream&) override {
-    log_.requests.emplace_back();
-    return std::make_unique<LoggingHandler>(log_, log_.requests.size() - 1);
-  }
-  void Listen(const Script& script) {
-    auto listener = network_.Listen(kAddress, [this, script](auto stream) {
-      if (peer_ != nullptr) return server_->Accept(std::move(stream));
-      peer_ = std::make_unique<HostilePeer>(std::move(stream), script);
-    });
-    ASSERT_TRUE(listener.ok()) << listener.status();
-    listener_ = *std::move(listener);
-  }
-  std::shared_ptr<ClientExchange> Start(HostPool& pool) {
-    WireRequest wire;
-    wire.method = "GET";
-    wire.scheme = "http";
-    wire.authority = "server";
-    wire.path = "/ok";
-    ClientExchange::Options options;
-    options.max_body = kMaxBody;
-    options.sink = sink_;
-    exchanges_.push_back(std::make_shared<ClientExchange>(wire, options));
-    pool.Start(0, *host_, options_, exchanges_.back());
-    return exchanges_.back();
-  }
-  std::shared_ptr<ClientExchange> Start() { return Start(*pool_); }
-  static bool Over(const ClientExchange& exchange) {
-    return (exchange.events() & ClientExchange::kOver) != 0;
-  }
-  bool Until(const std::function<bool()>& done) {
-    return loop_.RunUntil(done, loop_.Now() + absl::Minutes(1));
-  }
-  bool Succeeds(ClientExchange& exchange) {
-    return Until([&] { return Over(exchange); }) &&
-           (exchange.events() & ClientExchange::kComplete) != 0 &&
-           exchange.status() == 200;
-  }
-  void ExpectCounted(const std::vector<UpstreamCounter>& expected) {
-    for (size_t i = 1; i < kUpstreamCounters; ++i) {
-      const auto counter = static_cast<UpstreamCounter>(i);
-      const auto count = static_cast<uint64_t>(
-          std::count(expected.begin(), expected.end(), counter));
-      EXPECT_EQ(options_->counters->Get(counter), count)
-          << UpstreamCounterName(counter);
-    }
-  }
   void Run(HttpProtocol protocol, const Row& row) {
     options_->protocol = protocol;
     Listen(row.script);
@@ -228,23 +53,6 @@ class HostileServer : public ::testing::Test, public ServerHandlerFactory {
     EXPECT_TRUE(Succeeds(*Start()));
     EXPECT_EQ(breakers_->connections, 2);
   }
-
-  FakeClock clock_;
-  SimulatedLoop loop_{&clock_};
-  SimulatedNetwork network_{&loop_};
-  ServerLog log_;
-  std::unique_ptr<HttpServer> server_;
-  std::unique_ptr<event::Listener> listener_;
-  std::unique_ptr<HostilePeer> peer_;
-  const std::shared_ptr<Told> sink_ = std::make_shared<Told>();
-  const std::shared_ptr<FreeBreakers> breakers_ =
-      std::make_shared<FreeBreakers>();
-  const std::shared_ptr<UpstreamOptions> options_ =
-      std::make_shared<UpstreamOptions>();
-  std::vector<std::unique_ptr<ClientIo>> ios_;
-  std::unique_ptr<model::Host> host_;
-  std::vector<std::shared_ptr<ClientExchange>> exchanges_;
-  std::unique_ptr<HostPool> pool_;
 };
 
 constexpr auto kEnd = Script::End::kEnd;
@@ -252,7 +60,6 @@ constexpr auto kWhole = ExchangeFailure::kNone;
 constexpr auto kLost = ExchangeFailure::kConnectionLost;
 constexpr auto kProtocol = ExchangeFailure::kProtocolError;
 constexpr auto kTooLarge = ExchangeFailure::kHeadersTooLarge;
-using C = UpstreamCounter;
 
 // ---- HTTP/1.1
 
@@ -401,8 +208,7 @@ std::vector<Row> Http1Rows() {
   };
 }
 
-class HostileHttp1 : public HostileServer,
-                     public ::testing::WithParamInterface<Row> {};
+class HostileHttp1 : public HostileHttp {};
 INSTANTIATE_TEST_SUITE_P(Servers, HostileHttp1,
                          ::testing::ValuesIn(Http1Rows()),
                          [](const auto& info) { return info.param.name; });
@@ -581,153 +387,13 @@ std::vector<Row> Http2Rows() {
   };
 }
 
-class HostileHttp2 : public HostileServer,
-                     public ::testing::WithParamInterface<Row> {};
+class HostileHttp2 : public HostileHttp {};
 INSTANTIATE_TEST_SUITE_P(Servers, HostileHttp2,
                          ::testing::ValuesIn(Http2Rows()),
                          [](const auto& info) { return info.param.name; });
 
 TEST_P(HostileHttp2, IsRefusedAndCounted) {
   Run(HttpProtocol::kHttp2, GetParam());
-}
-
-// ---- TLS
-
-constexpr char kServerName[] = "echo.test";
-
-// Servers that cannot, or do not mean to, show that they are who they should
-// be; the next one does.
-class HostileTls : public HostileServer {
- protected:
-  HostileTls() {
-    security::TlsOptions trust;
-    trust.material.trusted_ca = root_.pem();
-    security::SanMatcher name;
-    name.san_type = security::SanMatcher::Type::kDns;
-    name.matcher.value = kServerName;
-    trust.match_typed_subject_alt_names = {name};
-    const TlsStream::Context context =
-        Make(security::TlsContext::Role::kClient, trust);
-    options_->tls = [context](std::string_view, std::string_view) {
-      TlsParameters parameters;
-      parameters.context = context;
-      return parameters;
-    };
-    options_->connect_timeout = absl::Seconds(3);
-  }
-
-  static TlsStream::Context Make(security::TlsContext::Role role,
-                                 const security::TlsOptions& options) {
-    auto made = security::TlsContext::Create(role, options);
-    EXPECT_TRUE(made.ok()) << made.status();
-    return *std::move(made);
-  }
-  TlsStream::Context Server(const security::TestCa& ca,
-                            const security::TestLeaf& leaf) {
-    security::TlsOptions options;
-    options.material = ca.Issue(leaf);
-    return Make(security::TlsContext::Role::kServer, options);
-  }
-  static security::TestLeaf Named(const std::string& name) {
-    security::TestLeaf leaf;
-    leaf.alternative_names = "DNS:" + name;
-    return leaf;
-  }
-
-  // `bad` null: it does not speak TLS but the script.
-  void Run(const Script& script, const TlsStream::Context& bad,
-           ExchangeFailure failure, const char* text,
-           const std::vector<C>& counters) {
-    ServerTls security(&loop_, Server(root_, Named(kServerName)));
-    server_ =
-        std::make_unique<HttpServer>(&loop_, ServerOptions(), this, &security);
-    std::unique_ptr<event::Stream> tls;
-    StreamEnd nobody;
-    bool first = true;
-    auto listener = network_.Listen(kAddress, [&](auto stream) {
-      if (!std::exchange(first, false)) {
-        return server_->Accept(std::move(stream));
-      }
-      if (bad == nullptr) {
-        peer_ = std::make_unique<HostilePeer>(std::move(stream), script);
-      } else {
-        tls = TlsStream::Server(&loop_, std::move(stream), absl::Seconds(9),
-                                bad, &nobody);
-      }
-    });
-    ASSERT_TRUE(listener.ok()) << listener.status();
-    const auto begun = loop_.Now();
-    const auto refused = Start();
-    ASSERT_TRUE(Until([&] { return !first; }));
-    HostPool other(ios_, breakers_);
-    const auto beside = Start(other);
-    ASSERT_TRUE(Until([&] { return Over(*refused); }));
-    EXPECT_LE(loop_.Now() - begun, absl::Seconds(3));
-    EXPECT_EQ(refused->failure(), failure)
-        << ExchangeFailureName(refused->failure());
-    EXPECT_THAT(refused->failure_text(), HasSubstr(text));
-    EXPECT_FALSE(refused->request_sent());
-    EXPECT_TRUE(Succeeds(*beside)) << beside->failure_text();
-    EXPECT_TRUE(Succeeds(*Start()));
-    EXPECT_LT(network_.stats("server", "client").bytes, kMostSent);
-    ExpectCounted(counters);
-    server_.reset();
-  }
-
-  const security::TestCa root_;
-};
-
-const std::vector<C> kNoHandshake = {C::kCxConnectFail, C::kSslConnectionError};
-const std::vector<C> kNotBelieved = {C::kCxConnectFail, C::kSslConnectionError,
-                                     C::kSslFailVerifyError};
-
-TEST_F(HostileTls, StallsAreGivenTheirTime) {
-  Run({}, nullptr, ExchangeFailure::kConnectTimeout, "",
-      {C::kCxConnectFail, C::kCxConnectTimeout, C::kSslConnectionError});
-}
-
-TEST_F(HostileTls, HalfAHandshakeIsGivenItsTime) {
-  Run({std::string("\x16\x03\x03\0\x7a\2\0\0\x76\3\3", 11), ""}, nullptr,
-      ExchangeFailure::kConnectTimeout, "",
-      {C::kCxConnectFail, C::kCxConnectTimeout, C::kSslConnectionError});
-}
-
-TEST_F(HostileTls, NoiseIsRefused) {
-  Run({"HTTP/1.1 400 Bad Request\r\n\r\n", ""}, nullptr,
-      ExchangeFailure::kConnectFailure, "", kNoHandshake);
-}
-
-TEST_F(HostileTls, AnAlertIsRefused) {
-  Run({std::string("\x15\3\3\0\2\2\x28", 7), ""}, nullptr,
-      ExchangeFailure::kConnectFailure, "alert", kNoHandshake);
-}
-
-TEST_F(HostileTls, AHandshakeHasAnEnd) {
-  // A message of 16 MB in records of 16 KB.
-  std::string record("\x16\3\3\x40\0", 5);
-  Run({record + std::string("\2\xff\xff\xff", 4) +
-           Repeat(std::string(16'380, 'x') + record, 100),
-       ""},
-      nullptr, ExchangeFailure::kConnectFailure, "", kNoHandshake);
-}
-
-TEST_F(HostileTls, ACertificateThatExpiredIsRefused) {
-  security::TestLeaf leaf = Named(kServerName);
-  leaf.not_before_seconds = -7200;
-  leaf.not_after_seconds = -60;
-  Run({}, Server(root_, leaf), ExchangeFailure::kConnectFailure, "expired",
-      kNotBelieved);
-}
-
-TEST_F(HostileTls, ACertificateOfAnotherRootIsRefused) {
-  const security::TestCa other("another root");
-  Run({}, Server(other, Named(kServerName)), ExchangeFailure::kConnectFailure,
-      "certificate", kNotBelieved);
-}
-
-TEST_F(HostileTls, ACertificateOfAnotherNameIsRefused) {
-  Run({}, Server(root_, Named("other.test")), ExchangeFailure::kConnectFailure,
-      "other.test", kNotBelieved);
 }
 
 }  // namespace
