@@ -52,7 +52,7 @@ http::Response FaultResponse(const resilience::FaultAnswer& answer,
   response.details = "fault_filter_abort";
   if (model::IsGrpc(request)) {
     response.status = 200;
-    response.headers.Add("content-type", kGrpcType);
+    response.headers.Add("content-type", kGrpcContentType);
     response.headers.Add("grpc-status",
                          absl::StrCat(*answer.GrpcStatusFor(request)));
     response.headers.Add("grpc-message", PercentEncode(answer.body));

@@ -16,7 +16,6 @@
 namespace meshlib::client {
 namespace {
 
-constexpr std::string_view kContentType = "application/grpc";
 constexpr std::string_view kOwn = "grpc-";
 constexpr std::string_view kDetails = "grpc-status-details-bin";
 constexpr int kMostStatus = 16;
@@ -119,7 +118,7 @@ absl::StatusOr<http::Request> GrpcRequest(
   request.timeout = options.timeout;
   request.hash = options.hash;
   request.headers = {{"te", "trailers"},
-                     {"content-type", kContentType},
+                     {"content-type", kGrpcContentType},
                      {"user-agent", "grpc-meshlib"}};
   if (options.timeout != absl::InfiniteDuration()) {
     request.headers.Add("grpc-timeout", GrpcTimeout(options.timeout));
@@ -227,7 +226,7 @@ absl::Status GrpcStatusOf(const http::ResponseHead& head,
 
 bool HasGrpcBody(const http::ResponseHead& head) {
   const std::string_view type = head.headers.Get("content-type").value_or("");
-  return head.status == 200 && StartsWith(type, kContentType);
+  return head.status == 200 && StartsWith(type, kGrpcContentType);
 }
 
 absl::StatusOr<std::string> OnlyGrpcMessage(std::string_view body,

@@ -16,6 +16,8 @@
 
 namespace meshlib::client {
 
+inline constexpr std::string_view kGrpcContentType = "application/grpc";
+
 // The request of a call, without messages. InvalidArgument: its metadata.
 absl::StatusOr<http::Request> GrpcRequest(
     std::string_view method, const grpc_bytes::CallOptions& options);

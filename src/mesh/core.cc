@@ -206,6 +206,7 @@ std::shared_ptr<const lb::Balancer> Core::BalancerOf(std::string_view cluster) {
 
 absl::StatusOr<std::vector<Counter>> Core::ClusterCounters(
     std::string_view cluster) {
+  if (gate_.forked()) return gate_.Check();
   const auto version = loop_->RunNow([&] { return engine_.Find(cluster); });
   if (version == nullptr) {
     return absl::NotFoundError(
