@@ -262,21 +262,6 @@ void CallRunner::Pick() {
   if (pool_ != nullptr) BeginAttempt();
 }
 
-// Those of the route, else of its listener. Gives how long it may take.
-absl::Duration CallRunner::TakeStreamLimits(const cluster::AttemptPlan& plan) {
-  const auto infinite = [](absl::Duration limit) {
-    return limit == absl::ZeroDuration() ? absl::InfiniteDuration() : limit;
-  };
-  const model::StreamLimits limits =
-      plan.listener == nullptr
-          ? model::StreamLimits{absl::ZeroDuration(), absl::ZeroDuration()}
-          : *plan.listener;
-  idle_timeout_ = infinite(plan.idle_timeout.value_or(limits.idle_timeout));
-  return plan.max_stream_duration.has_value()
-             ? *plan.max_stream_duration
-             : infinite(limits.max_stream_duration);
-}
-
 void CallRunner::Start(const cluster::AttemptPlan& plan) {
   const auto& upstream =
       static_cast<const mesh::Upstream&>(*plan.cluster->attachment());
@@ -291,7 +276,8 @@ void CallRunner::Start(const cluster::AttemptPlan& plan) {
   if (plan.number == 1) {
     if (delayed_) request_ended_ = std::max(request_ended_, attempt_started_);
     timeout_ = plan.timeout;
-    deadline_ = std::min({deadline_, started_ + TakeStreamLimits(plan),
+    idle_timeout_ = plan.IdleTimeout();
+    deadline_ = std::min({deadline_, started_ + plan.MaxStreamDuration(),
                           request_ended_ + timeout_});
   }
   per_try_timeout_ = plan.per_try_timeout;

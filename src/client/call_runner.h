@@ -155,7 +155,6 @@ class CallRunner : public event::WheelTimer,
   bool CheckTimeouts();
   void EndLongStream();
   std::string ServerName() const;
-  absl::Duration TakeStreamLimits(const cluster::AttemptPlan& plan);
   bool OnHeaders();
   void OnComplete();
   void OnFailure();

@@ -129,8 +129,8 @@ void TcpCall::Start(const cluster::AttemptPlan& plan) {
   }
   max_attempts_ = std::max(
       options_.max_connect_attempts.value_or(max_attempts_), uint32_t{1});
-  idle_timeout_ = plan.idle_timeout;
-  max_duration_ = plan.max_stream_duration;
+  idle_timeout_ = plan.IdleTimeout();
+  max_duration_ = plan.MaxStreamDuration();
 }
 
 void TcpCall::Dial() {

@@ -33,6 +33,23 @@ struct AttemptPlan {
   std::optional<absl::Duration> idle_timeout;
   std::optional<absl::Duration> max_stream_duration;
   const model::StreamLimits* listener = nullptr;  // null: no limits
+
+  absl::Duration IdleTimeout() const {
+    return Limit(idle_timeout, &model::StreamLimits::idle_timeout);
+  }
+  absl::Duration MaxStreamDuration() const {
+    return Limit(max_stream_duration,
+                 &model::StreamLimits::max_stream_duration);
+  }
+
+ private:
+  absl::Duration Limit(const std::optional<absl::Duration>& own,
+                       absl::Duration model::StreamLimits::*of) const {
+    const absl::Duration none = absl::ZeroDuration();
+    const absl::Duration limit =
+        own.value_or(listener == nullptr ? none : listener->*of);
+    return limit == none ? absl::InfiniteDuration() : limit;
+  }
 };
 
 // Whoever carries out the attempts of a Call: a connection of a client, the

@@ -35,7 +35,8 @@ class Http1ClientCodecTest : public ::testing::Test {
   }
 
   ChangedExchanges changed_;
-  Http1ClientCodec codec_{Http1ClientOptions(), &changed_};
+  Http1ClientCodec codec_{Http1ClientOptions(), &changed_,
+                          std::make_shared<UpstreamCounters>()};
 };
 
 TEST_F(Http1ClientCodecTest, KnowsARequestThatMetTheEndOfAnIdleConnection) {
