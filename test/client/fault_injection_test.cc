@@ -45,9 +45,8 @@ std::string Delay(std::string_view duration) {
                       ", percentage: {numerator: 100}}");
 }
 std::string Route(std::string_view path, std::string_view more) {
-  return absl::StrCat("- {match: {prefix: ", std::string(path),
-                      "}, route: {cluster: c}, ", std::string(more),
-                      "}\n              ");
+  return absl::StrCat("              - {match: {prefix: ", std::string(path),
+                      "}, route: {cluster: c}, ", std::string(more), "}\n");
 }
 
 class FaultInjectionTest : public ::testing::TestWithParam<bool> {
@@ -125,7 +124,7 @@ TEST_P(FaultInjectionTest, AnAbortIsNotRetried) {
 
 TEST_P(FaultInjectionTest, GrpcCallsGetAStatus) {
   text_.filters = Filter(
-      "abort: {grpc_status: 7, response_body: no, percentage: {numerator: "
+      "abort: {grpc_status: 7, response_body: never, percentage: {numerator: "
       "100}}");
   text_.more_routes =
       Route("/http", Override(Abort(503))) + Route("/ok", Override(""));
@@ -150,16 +149,17 @@ TEST_P(FaultInjectionTest, TheNearestLevelHolds) {
   text_.filters = Filter(Abort(501));
   text_.virtual_host = Override(Abort(502));
   const char kWeighted[] =
-      "- {match: {prefix: /w}, route: {weighted_clusters: {clusters: [{name: "
-      "c, weight: 1, ";
+      "              - {match: {prefix: /w}, route: {weighted_clusters: "
+      "{clusters: [{name: c, weight: 1, ";
   text_.more_routes =
       Route("/r", Override(Abort(503))) +
       Route("/off", Switch("disabled: true")) +
       Route("/on", Switch("config: {}")) +
       absl::StrCat(kWeighted, Override(Abort(504)), "}]}}, ",
-                   Override(Abort(503)), "}\n              ") +
+                   Override(Abort(503)), "}\n") +
       Route("/none", Override("")) +
-      "- {match: {prefix: /redirect}, redirect: {path_redirect: /x}}";
+      "              - {match: {prefix: /redirect}, redirect: {path_redirect: "
+      "/x}}";
   Start();
   EXPECT_EQ(StatusOf("/"), 502);
   EXPECT_EQ(StatusOf("/r"), 503);
@@ -278,6 +278,33 @@ TEST_P(FaultInjectionTest, PicksWaitAndGoOn) {
   target.Report(pick.token, Outcome::Ok());
   pick.token = PickToken();
   EXPECT_EQ(Stats().active, 0);
+}
+
+TEST_P(FaultInjectionTest, ARequestKeepsItsRouteWhileItWaits) {
+  text_.filters = Filter("");
+  text_.more_routes = absl::StrCat(
+      "              - {match: {prefix: /}, route: {weighted_clusters: "
+      "{clusters: [{name: c, weight: 1, ",
+      Override(Delay("1s")), "}, {name: other, weight: 1}]}}}");
+  text_.more_clusters =
+      "  - {name: other, type: STATIC, load_assignment: {cluster_name: other, "
+      "endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: "
+      "{address: 127.0.0.1, port_value: 9}}}}]}]}}\n";
+  Start();
+  const Target target = *mesh_->Resolve("echo");
+  int delayed = 0;
+  for (int i = 0; i < 100; ++i) {
+    PickResult pick = target.Pick();
+    if (pick.failure == PickFailure::kDelayed) {
+      ++delayed;
+      pick = target.Pick({}, std::move(pick.token));
+      ASSERT_TRUE(pick.ok());
+      EXPECT_EQ(pick.cluster, "c");
+    } else {
+      EXPECT_EQ(pick.cluster, "other");
+    }
+  }
+  EXPECT_NEAR(delayed, 50, 30);
 }
 
 TEST_P(FaultInjectionTest, ExplainTellsOfFaults) {

@@ -166,7 +166,7 @@ def explain(harness, config, path, headers, host):
     command = [harness.build / "bin/meshctl", "explain", "-c", config,
                "--json", "--authority", host, "--path", path]
     for name, value in headers.items():
-        command += ["--header", f"{name}: {value}"]
+        command += ["--header", f"{name}={value}"]
     return json.loads(harness.run(command))
 
 
@@ -205,7 +205,7 @@ def share(harness, config, connection, path, headers):
                "--json", "--authority", "h", "--path", path,
                "--requests", str(REQUESTS), "--seed", "1"]
     for name, value in headers.items():
-        command += ["--header", f"{name}: {value}"]
+        command += ["--header", f"{name}={value}"]
     ours = json.loads(harness.run(command))["failures"] / REQUESTS
     sigma = math.sqrt(2 * envoy * (1 - envoy) / REQUESTS)
     if abs(ours - envoy) > 5 * sigma:

@@ -182,6 +182,22 @@ TEST(Explain, HasNoPickWhereABreakerIsAlwaysOpen) {
                "circuit breaker max_requests is open");
 }
 
+TEST(Explain, ShowsFaults) {
+  const rapidjson::Document answer =
+      Explain("faults.yaml", {"--authority", "any.example", "--path", "/slow"});
+  ASSERT_EQ(answer["faults"].Size(), 1u);
+  const rapidjson::Value& fault = answer["faults"][0];
+  EXPECT_EQ(fault["filter"].GetString(),
+            std::string("envoy.filters.http.fault"));
+  EXPECT_EQ(fault["delay"].GetString(), std::string("7s"));
+  EXPECT_EQ(fault["delay_probability"].GetDouble(), 0.5);
+  EXPECT_EQ(fault["http_status"].GetUint(), 503u);
+  EXPECT_EQ(fault["abort_probability"].GetDouble(), 0.1);
+  EXPECT_FALSE(answer["pick"].IsNull());
+  EXPECT_FALSE(Explain("faults.yaml", {"--authority", "any.example"})
+                   .HasMember("faults"));
+}
+
 TEST(Explain, GivesTheProbabilityOfDrops) {
   const rapidjson::Document answer =
       Explain("policies.yaml", {"--authority", "cluster:dropping"});

@@ -53,6 +53,24 @@ TEST(Simulate, GivesEveryKeyAsJson) {
   EXPECT_THAT(Strings(answer, "picks"), SizeIs(8));
 }
 
+TEST(Simulate, InjectsFaultsOnVirtualTime) {
+  const rapidjson::Document slow =
+      SimulateIn("faults.yaml", "any.example",
+                 {"--path", "/slow", "--requests", "10000", "--seed", "1"});
+  const auto delays = static_cast<double>(slow["delays"].GetUint64());
+  const auto failures = static_cast<double>(slow["failures"].GetUint64());
+  EXPECT_NEAR(delays, 5000, 250);
+  EXPECT_NEAR(failures, 1000, 150);
+  EXPECT_EQ(slow["failure_reasons"][0]["reason"].GetString(),
+            std::string("aborted by fault injection"));
+  EXPECT_EQ(Requests(slow, "hosts", "address").at("10.0.0.1:80"),
+            10000 - slow["failures"].GetUint64());
+  const rapidjson::Document other =
+      SimulateIn("faults.yaml", "any.example", {"--path", "/"});
+  EXPECT_FALSE(other.HasMember("delays"));
+  EXPECT_EQ(other["failures"].GetUint64(), 0u);
+}
+
 TEST(Simulate, SharesByHostWeightsExactly) {
   for (const char* seed : {"0", "1", "99"}) {
     const rapidjson::Document answer =
