@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "meshlib/export.h"
+#include "meshlib/http_filter.h"
 #include "meshlib/mesh.h"
 #include "meshlib/request.h"
 
@@ -47,6 +48,10 @@ class MESHLIB_EXPORT Headers {
   }
 
   void Add(std::string_view name, std::string_view value);
+  // The only value of that name, at the place of the first.
+  void Set(std::string_view name, std::string_view value);
+  // All of that name; false: there is none.
+  bool Remove(std::string_view name);
   // The first value of that name. The view ends with the next change.
   std::optional<std::string_view> Get(std::string_view name) const;
   size_t size() const { return entries_.size(); }
@@ -109,6 +114,8 @@ struct Response : ResponseHead {
 struct ClientOptions {
   // A response with a larger body is ResourceExhausted. Bytes.
   size_t max_response_body = size_t{64} << 20;
+  // What every call passes, in this order: meshlib/http_filter.h.
+  std::vector<FilterFactory> filters;
 };
 
 // Cancels the call that it stands for. Copyable; may outlive it. Thread-safe.

@@ -108,6 +108,8 @@ CallRunner::CallRunner(std::shared_ptr<const CallEnvironment> environment,
       path_(path) {}
 
 CallRunner::~CallRunner() {
+  http::Headers none;
+  EndFilters(absl::CancelledError("the call was given up"), none);
   DropExchange();
   call_.Release();
   Conclude();
@@ -120,8 +122,16 @@ absl::Time CallRunner::Now() const {
 // --- Driving it ---
 
 absl::Status CallRunner::Prepare(bool whole) {
+  started_ = Now();
+  if (!environment_->options.filters.empty() && !PassFilters()) {
+    return absl::OkStatus();
+  }
   absl::Status status = headers_.Assign(ListOf(request_.headers), true);
-  if (!status.ok()) return status;
+  if (!status.ok()) {
+    http::Headers none;
+    EndFilters(status, none);
+    return status;
+  }
   routed_.authority =
       headers_.host().empty()
           ? std::string_view(mesh::TargetAccess::HostOf(target_))
@@ -131,7 +141,6 @@ absl::Status CallRunner::Prepare(bool whole) {
   routed_.headers = headers_.headers();
   grpc_ = model::IsGrpc(routed_);
   routed_.hash = request_.hash;
-  started_ = Now();
   if (whole) request_ended_ = started_;
   if (request_.timeout != absl::InfiniteDuration()) {
     deadline_ = started_ + request_.timeout;
@@ -149,6 +158,37 @@ bool CallRunner::Enlist() {
 void CallRunner::Conclude() {
   if (std::exchange(concluded_, true)) return;
   environment_->core->calls().Remove(*this);
+}
+
+bool CallRunner::PassFilters() {
+  filters_ = std::make_unique<CallFilters>();
+  http::FilteredRequest request{request_.method, path_,
+                                mesh::TargetAccess::HostOf(target_),
+                                request_.headers};
+  http::Filter::Verdict verdict =
+      filters_->OnRequest(environment_->options.filters, request);
+  if (!verdict.ok()) {
+    FinishWith(verdict.status());
+    return false;
+  }
+  if (!verdict->has_value()) return true;
+  Answer(**std::move(verdict));
+  Finish();
+  return false;
+}
+
+void CallRunner::TellFilters(const absl::Status& status,
+                             http::Headers& trailers) {
+  const auto filters = std::exchange(filters_, nullptr);
+  RunCallback(*environment_->core, [&] { filters->OnEnd(status, trailers); });
+}
+
+void CallRunner::Answer(http::Response response) {
+  if (filters_ != nullptr) {
+    filters_->OnResponse(response);
+    TellFilters(absl::OkStatus(), response.trailers);
+  }
+  OnAnswered(std::move(response));
 }
 
 void CallRunner::Launch(bool whole) {
@@ -341,7 +381,7 @@ void CallRunner::Delayed(absl::Duration delay) {
 void CallRunner::Aborted(const resilience::FaultAnswer& answer,
                          const Request& request) {
   answered_ = true;
-  OnAnswered(FaultResponse(answer, request, delayed_));
+  Answer(FaultResponse(answer, request, delayed_));
 }
 
 void CallRunner::Fail(PickFailure reason) {
@@ -372,7 +412,7 @@ void CallRunner::NotForwarded(const routing::CompiledRoute& route,
     return;
   }
   answered_ = true;
-  OnAnswered(std::move(response));
+  Answer(std::move(response));
 }
 
 void CallRunner::BeginAttempt() {
@@ -576,7 +616,9 @@ void CallRunner::FillHead(http::ResponseHead& head) {
   if (delayed_) head.flags = "DI";
   if (route_ == nullptr || (!route_->rewrites_responses() &&
                             !route_->include_attempt_count_in_response())) {
-    return Append(exchange_->headers(), head.headers);
+    Append(exchange_->headers(), head.headers);
+    if (filters_ != nullptr) filters_->OnResponse(head);
+    return;
   }
   routing::ClusterChoice choice;
   choice.name = cluster_;
@@ -587,6 +629,7 @@ void CallRunner::FillHead(http::ResponseHead& head) {
   }
   route_->RewriteResponse(routed_, choice, headers);
   Append(headers.headers(), head.headers);
+  if (filters_ != nullptr) filters_->OnResponse(head);
 }
 
 void CallRunner::FinishFailed(Outcome::Kind kind) {
@@ -616,6 +659,8 @@ void CallRunner::FinishAborted() {
 }
 
 void CallRunner::FinishWith(absl::Status status) {
+  http::Headers none;
+  EndFilters(status, none);
   OnFailed(std::move(status));
   Finish();
 }

@@ -14,6 +14,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "client/call_filters.h"
 #include "client/wire_headers.h"
 #include "cluster/attempt.h"
 #include "cluster/call.h"
@@ -111,6 +112,10 @@ class CallRunner : public event::WheelTimer,
   absl::Time WaitUntil() const;
   // The idle timeout begins anew.
   void SetIdleDeadline();
+  // The application's filters hear how the call has ended; once.
+  void EndFilters(const absl::Status& status, http::Headers& trailers) {
+    if (filters_ != nullptr) TellFilters(status, trailers);
+  }
   void Finish();
   void FinishFailed(Outcome::Kind kind);
   bool forked() const { return environment_->core->gate().forked(); }
@@ -144,6 +149,11 @@ class CallRunner : public event::WheelTimer,
     Poke(Origin::kLoop);
   }
 
+  // False: they have ended the call.
+  bool PassFilters();
+  void TellFilters(const absl::Status& status, http::Headers& trailers);
+  // By the mesh itself.
+  void Answer(http::Response response);
   void Pick();
   void ChooseShadows(const Request& request);
   void SendShadows();
@@ -167,8 +177,9 @@ class CallRunner : public event::WheelTimer,
 
   const bool streams_;
   const Target target_;
-  const std::string path_;
-  WireHeaders headers_;  // of request_
+  std::string path_;
+  WireHeaders headers_;                   // of request_
+  std::unique_ptr<CallFilters> filters_;  // null: none
   bool grpc_ = false;
   meshlib::Request routed_;  // what the engine looks at
 

@@ -65,6 +65,7 @@ void HttpCall::OnWhole() {
   FillHead(response);
   Append(exchange_->trailers(), response.trailers);
   exchange_->TakeBody(response.body);
+  EndFilters(absl::OkStatus(), response.trailers);
   result_ = std::move(response);
 }
 

@@ -40,6 +40,37 @@ std::optional<std::string_view> Headers::Get(std::string_view name) const {
   return std::nullopt;
 }
 
+void Headers::Set(std::string_view name, std::string_view value) {
+  Headers changed;
+  changed.Reserve(size() + 1, bytes_.size() + name.size() + value.size());
+  bool there = false;
+  for (size_t i = 0; i < size(); ++i) {
+    const Header header = (*this)[i];
+    const bool same =
+        absl::EqualsIgnoreCase(base::ToAbsl(header.name), base::ToAbsl(name));
+    if (!same) {
+      changed.Add(header.name, header.value);
+    } else if (!std::exchange(there, true)) {
+      changed.Add(header.name, value);
+    }
+  }
+  if (!there) changed.Add(name, value);
+  *this = std::move(changed);
+}
+
+bool Headers::Remove(std::string_view name) {
+  if (!Get(name).has_value()) return false;
+  entries_.erase(std::remove_if(entries_.begin(), entries_.end(),
+                                [&](const Entry& entry) {
+                                  return absl::EqualsIgnoreCase(
+                                      absl::string_view(bytes_).substr(
+                                          entry.at, entry.name_size),
+                                      base::ToAbsl(name));
+                                }),
+                 entries_.end());
+  return true;
+}
+
 void Headers::Reserve(size_t count, size_t bytes) {
   entries_.reserve(count);
   bytes_.reserve(bytes);
@@ -92,8 +123,9 @@ absl::StatusOr<Url> Parse(std::string_view text) {
 
 class Client::Impl {
  public:
-  explicit Impl(std::shared_ptr<const client::CallEnvironment> environment)
-      : environment_(std::move(environment)) {}
+  Impl(std::shared_ptr<const client::CallEnvironment> environment,
+       std::shared_ptr<const client::CallEnvironment> shadows)
+      : environment_(std::move(environment)), shadows_(std::move(shadows)) {}
 
   static absl::StatusOr<Client> MakeClient(Mesh& mesh,
                                            const ClientOptions& options);
@@ -135,7 +167,8 @@ class Client::Impl {
   }
 
   std::shared_ptr<client::HttpCall> SendAsync(Request request, Callback done) {
-    auto call = base::NoThrow([&] { return Make(std::move(request)); });
+    auto call =
+        base::NoThrow([&] { return Make(environment_, std::move(request)); });
     if (!call.ok()) {
       Refuse([status = call.status(), done = std::move(done)]() mutable {
         std::exchange(done, nullptr)(std::move(status));
@@ -144,6 +177,13 @@ class Client::Impl {
     }
     (*call)->Begin(std::move(done));
     return *std::move(call);
+  }
+
+  // A copy of a request, which passes no filters.
+  void SendShadow(Request request) {
+    auto call =
+        base::NoThrow([&] { return Make(shadows_, std::move(request)); });
+    if (call.ok()) (*call)->Begin([](auto) {});
   }
 
   absl::StatusOr<std::shared_ptr<client::StreamCall>> Open(
@@ -194,11 +234,13 @@ class Client::Impl {
     return Goal{*std::move(target), PathOf(*url)};
   }
 
-  absl::StatusOr<std::shared_ptr<client::HttpCall>> Make(Request request) {
+  absl::StatusOr<std::shared_ptr<client::HttpCall>> Make(
+      const std::shared_ptr<const client::CallEnvironment>& environment,
+      Request request) {
     absl::StatusOr<Goal> goal = GoalOf(request.url);
     if (!goal.ok()) return goal.status();
     return std::make_shared<client::HttpCall>(
-        environment_, std::move(goal->target), std::move(request), goal->path);
+        environment, std::move(goal->target), std::move(request), goal->path);
   }
 
   // There is no thread to wait for: does the mesh's work until the answer is
@@ -240,6 +282,7 @@ class Client::Impl {
   }
 
   const std::shared_ptr<const client::CallEnvironment> environment_;
+  const std::shared_ptr<const client::CallEnvironment> shadows_;
   base::Mutex mutex_;
   absl::flat_hash_map<std::string, Target> targets_ MESHLIB_GUARDED_BY(mutex_);
 };
@@ -263,12 +306,13 @@ absl::StatusOr<Client> Client::Impl::MakeClient(Mesh& mesh,
   for (size_t i = 0; i < environment->transport->size(); ++i) {
     environment->wheels.push_back(environment->transport->wheel(i));
   }
-  const std::shared_ptr<Impl> impl(new Impl(environment), &Impl::LetGo);
+  auto shadows = std::make_shared<client::CallEnvironment>(*environment);
+  shadows->options.filters.clear();
+  const std::shared_ptr<Impl> impl(new Impl(environment, std::move(shadows)),
+                                   &Impl::LetGo);
   // The environment is the client's own: it cannot hold it.
   environment->shadow = [weak = std::weak_ptr<Impl>(impl)](Request request) {
-    if (const auto self = weak.lock()) {
-      self->SendAsync(std::move(request), [](auto) {});
-    }
+    if (const auto self = weak.lock()) self->SendShadow(std::move(request));
   };
   return Client(impl);
 }

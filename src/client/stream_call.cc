@@ -203,9 +203,12 @@ void StreamCall::TakeRest() {
 }
 
 void StreamCall::OnWhole() {
+  http::Headers trailers;
+  Append(exchange_->trailers(), trailers);
+  EndFilters(absl::OkStatus(), trailers);
   base::MutexLock lock(mutex_);
   TakeRest();
-  Append(exchange_->trailers(), trailers_);
+  trailers_ = std::move(trailers);
 }
 
 void StreamCall::OnAnswered(http::Response response) {

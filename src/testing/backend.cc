@@ -192,6 +192,10 @@ void Backend::SetResponder(Responder responder) {
   impl_->OnLoop([&] { impl_->core().responder = std::move(responder); });
 }
 
+void Backend::AddFilter(Filter filter) {
+  impl_->OnLoop([&] { impl_->core().filters.push_back(std::move(filter)); });
+}
+
 void Backend::StopListening() {
   impl_->OnLoop([&] { impl_->StopListening(); });
 }

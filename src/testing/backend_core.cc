@@ -24,6 +24,7 @@ BackendAnswer BackendCore::Choose(const BackendRequest& request) {
     chosen = answer;
   }
   ApplyHeaders(request, chosen);
+  for (Backend::Filter& filter : filters) filter(request, chosen);
   return chosen;
 }
 

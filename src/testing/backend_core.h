@@ -44,6 +44,7 @@ class BackendCore final : public net::ServerHandlerFactory {
   BackendAnswer answer;
   std::deque<BackendAnswer> script;
   Backend::Responder responder;
+  std::vector<Backend::Filter> filters;
   BackendCounts counts;  // as far as exchanges know them
   std::shared_ptr<BackendRequest> last;
 

@@ -166,6 +166,13 @@ class Backend {
   // Called on the backend's thread when a request's headers are there.
   using Responder = absl::AnyInvocable<BackendAnswer(const BackendRequest&)>;
   void SetResponder(Responder responder);
+  // Called on the backend's thread for each request, when its headers are
+  // there and its answer was chosen, one after the other in the order in which
+  // they were added: it may change the answer or put another in its place. Must
+  // not call its own backend.
+  using Filter = absl::AnyInvocable<void(const BackendRequest& request,
+                                         BackendAnswer& answer)>;
+  void AddFilter(Filter filter);
 
   // Connections are refused from now on; those that there are stay.
   void StopListening();
