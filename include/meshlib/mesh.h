@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "meshlib/clock.h"
+#include "meshlib/cluster_totals.h"
 #include "meshlib/counter.h"
 #include "meshlib/export.h"
 #include "meshlib/host_loop.h"
@@ -112,6 +113,9 @@ class MESHLIB_EXPORT Mesh {
   // NotFound: there is no such cluster.
   absl::StatusOr<std::vector<Counter>> ClusterCounters(
       std::string_view cluster);
+  // What became of the requests to a cluster, whoever sent them. NotFound:
+  // there is none of that name, or no target leads to it.
+  absl::StatusOr<ClusterTotals> Totals(std::string_view cluster) const;
 
   // Loads the path again. On an error the configuration in use stays.
   absl::Status Reload();

@@ -406,6 +406,11 @@ const RuntimeCluster* Engine::Runtime(ClusterId id) const {
   return id < clusters_.size() ? clusters_[id]->runtime.get() : nullptr;
 }
 
+const RuntimeCluster* Engine::Runtime(std::string_view cluster) const {
+  const auto found = ids_.find(base::ToAbsl(cluster));
+  return found == ids_.end() ? nullptr : Runtime(found->second);
+}
+
 void Engine::ScheduleInterval(ClusterId id) {
   Slot& slot = *clusters_[id];
   if (slot.runtime == nullptr) return;

@@ -98,6 +98,7 @@ class Engine {
 
   // The control side's view of hosts, for Explain. Null: not built.
   const RuntimeCluster* Runtime(ClusterId id) const;
+  const RuntimeCluster* Runtime(std::string_view cluster) const;
 
   const model::Config& config() const { return *config_; }
 

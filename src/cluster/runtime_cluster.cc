@@ -188,8 +188,7 @@ bool RuntimeCluster::OnInterval(absl::Time now) {
   return OnOutlierInterval(now);
 }
 
-bool RuntimeCluster::OnOutlierInterval(absl::Time now) {
-  if (!outlier_ || now < outlier_->next_interval()) return false;
+std::vector<RuntimeCluster::Totals> RuntimeCluster::HostTotals() const {
   std::vector<Totals> totals(hosts_.indices());
   blocks_.ForEach([&](const StripeBlock& block) {
     for (uint32_t i = 0; i < totals.size(); ++i) {
@@ -203,6 +202,49 @@ bool RuntimeCluster::OnOutlierInterval(absl::Time now) {
           counters->local_failed.load(std::memory_order_relaxed);
     }
   });
+  return totals;
+}
+
+ClusterTotals RuntimeCluster::CountAll() const {
+  ClusterTotals out;
+  blocks_.ForEach([&](const StripeBlock& block) {
+    const auto read = [](const std::atomic<uint64_t>& counter) {
+      return counter.load(std::memory_order_relaxed);
+    };
+    out.attempts += read(block.rq_total);
+    out.succeeded += read(block.rq_success);
+    out.failed += read(block.rq_error);
+    out.cancelled += read(block.rq_cancelled);
+    out.retries += read(block.rq_retry);
+    out.retries_refused += read(block.rq_retry_overflow);
+    out.refused += read(block.rq_overflow);
+    out.without_host += read(block.rq_no_host);
+  });
+  if (outlier_) {
+    for (const uint64_t ejections : outlier_->stats().enforced) {
+      out.ejections += ejections;
+    }
+  }
+  if (version_ == nullptr) return out;
+  const std::vector<Totals> totals = HostTotals();
+  const model::ActiveRequests active = blocks_.active();
+  for (const lb::PriorityHosts& priority : version_->input().priorities) {
+    for (const lb::LocalityHosts& locality : priority.localities) {
+      if (locality.hosts == nullptr) continue;
+      for (const lb::HostEntry& entry : *locality.hosts) {
+        const Totals& total = totals[entry.host->index()];
+        out.hosts.push_back({std::string(entry.host->address_view()),
+                             total.total, total.failed, active.Of(*entry.host),
+                             hosts_.Ejected(*entry.host)});
+      }
+    }
+  }
+  return out;
+}
+
+bool RuntimeCluster::OnOutlierInterval(absl::Time now) {
+  if (!outlier_ || now < outlier_->next_interval()) return false;
+  std::vector<Totals> totals = HostTotals();
   std::vector<resilience::HostSample> samples;
   for (uint32_t i = 0; i < totals.size(); ++i) {
     const Totals& now_at = totals[i];

@@ -22,6 +22,7 @@
 #include "cluster/stripe_block.h"
 #include "lb/host_set.h"
 #include "meshlib/clock.h"
+#include "meshlib/cluster_totals.h"
 #include "meshlib/load_balancer.h"
 #include "model/host.h"
 #include "resilience/circuit_breaker.h"
@@ -102,6 +103,8 @@ class RuntimeCluster {
 
   const ClusterHosts& hosts() const { return hosts_; }
 
+  ClusterTotals CountAll() const;
+
   // Destroys hosts that left and that no request uses. `oldest_reader` as
   // from ThreadSlots. True if none is left waiting.
   bool Reclaim(uint64_t oldest_reader) { return hosts_.Reclaim(oldest_reader); }
@@ -120,6 +123,8 @@ class RuntimeCluster {
   bool MarkEjections(const resilience::OutlierDetector::Events& events);
   bool Apply(const resilience::OutlierDetector::Events& events);
   void UpdateHosts(absl::Time now);
+  struct Totals;
+  std::vector<Totals> HostTotals() const;  // by host index
 
   const ClusterId id_;
   const std::string name_;

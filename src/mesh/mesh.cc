@@ -71,6 +71,18 @@ absl::StatusOr<std::vector<Counter>> Mesh::ClusterCounters(
   return core_->ClusterCounters(cluster);
 }
 
+absl::StatusOr<ClusterTotals> Mesh::Totals(std::string_view cluster) const {
+  return core_->loop().RunNow([&]() -> absl::StatusOr<ClusterTotals> {
+    const cluster::RuntimeCluster* const runtime =
+        core_->engine().Runtime(cluster);
+    if (runtime == nullptr) {
+      return absl::NotFoundError(
+          absl::StrCat("no cluster \"", base::ToAbsl(cluster), "\" in use"));
+    }
+    return runtime->CountAll();
+  });
+}
+
 absl::Status Mesh::Reload() {
   return base::NoThrow([&] { return core_->Load(nullptr); });
 }
