@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "meshlib/counter.h"
+
 namespace meshlib {
 
 // What a mesh has counted for one cluster since it was first used, by
@@ -29,6 +31,9 @@ struct ClusterTotals {
   uint64_t without_host = 0;
   uint64_t ejections = 0;
   std::vector<Host> hosts;  // those that there are now, in order
+  // What went wrong between the clients (meshlib/http.h) and the hosts, in a
+  // fixed order.
+  std::vector<Counter> upstream;
 };
 
 }  // namespace meshlib

@@ -14,7 +14,6 @@
 #include "absl/time/time.h"
 #include "meshlib/clock.h"
 #include "meshlib/cluster_totals.h"
-#include "meshlib/counter.h"
 #include "meshlib/export.h"
 #include "meshlib/host_loop.h"
 #include "meshlib/load_balancer.h"
@@ -108,11 +107,6 @@ class MESHLIB_EXPORT Mesh {
   // not. Blocks the calling thread.
   absl::Status WaitReady(const Target& target, absl::Time deadline);
 
-  // What went wrong between the clients (meshlib/http.h) and the hosts of a
-  // cluster, counted since the cluster was first used, in a fixed order.
-  // NotFound: there is no such cluster.
-  absl::StatusOr<std::vector<Counter>> ClusterCounters(
-      std::string_view cluster);
   // What became of the requests to a cluster, whoever sent them. NotFound:
   // there is none of that name, or no target leads to it.
   absl::StatusOr<ClusterTotals> Totals(std::string_view cluster) const;

@@ -204,22 +204,25 @@ std::shared_ptr<const lb::Balancer> Core::BalancerOf(std::string_view cluster) {
   return version == nullptr ? nullptr : version->shared_balancer();
 }
 
-absl::StatusOr<std::vector<Counter>> Core::ClusterCounters(
-    std::string_view cluster) {
+absl::StatusOr<ClusterTotals> Core::Totals(std::string_view cluster) {
   if (gate_.forked()) return gate_.Check();
-  const auto version = loop_->RunNow([&] { return engine_.Find(cluster); });
-  if (version == nullptr) {
-    return absl::NotFoundError(
-        absl::StrCat("no cluster \"", base::Excerpt(cluster), "\""));
-  }
-  const net::UpstreamCounters& counters =
-      *static_cast<const Upstream&>(*version->attachment()).counters();
-  std::vector<Counter> out;
-  for (size_t i = 0; i < net::kUpstreamCounters; ++i) {
-    const auto counter = static_cast<net::UpstreamCounter>(i);
-    out.push_back({net::UpstreamCounterName(counter), counters.Get(counter)});
-  }
-  return out;
+  return loop_->RunNow([&]() -> absl::StatusOr<ClusterTotals> {
+    const cluster::RuntimeCluster* const runtime = engine_.Runtime(cluster);
+    if (runtime == nullptr) {
+      return absl::NotFoundError(
+          absl::StrCat("no cluster \"", base::Excerpt(cluster), "\" in use"));
+    }
+    ClusterTotals totals = runtime->CountAll();
+    const net::UpstreamCounters& counters =
+        *static_cast<const Upstream&>(*runtime->version()->attachment())
+             .counters();
+    for (size_t i = 0; i < net::kUpstreamCounters; ++i) {
+      const auto counter = static_cast<net::UpstreamCounter>(i);
+      totals.upstream.push_back(
+          {net::UpstreamCounterName(counter), counters.Get(counter)});
+    }
+    return totals;
+  });
 }
 
 absl::Time Core::RunPending() {

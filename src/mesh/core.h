@@ -78,9 +78,8 @@ class Core : public std::enable_shared_from_this<Core> {
   // The balancer of a cluster's latest version; null if there is no such
   // cluster. It borrows hosts of the engine: use it while nothing changes.
   std::shared_ptr<const lb::Balancer> BalancerOf(std::string_view cluster);
-  // See Mesh::ClusterCounters().
-  absl::StatusOr<std::vector<Counter>> ClusterCounters(
-      std::string_view cluster);
+  // See Mesh::Totals().
+  absl::StatusOr<ClusterTotals> Totals(std::string_view cluster);
 
  private:
   static constexpr absl::Duration kDrive = absl::Milliseconds(5);

@@ -66,21 +66,8 @@ absl::Status Mesh::WaitReady(const Target& target, absl::Time deadline) {
                    "\" is not ready: ", result.status().message()));
 }
 
-absl::StatusOr<std::vector<Counter>> Mesh::ClusterCounters(
-    std::string_view cluster) {
-  return core_->ClusterCounters(cluster);
-}
-
 absl::StatusOr<ClusterTotals> Mesh::Totals(std::string_view cluster) const {
-  return core_->loop().RunNow([&]() -> absl::StatusOr<ClusterTotals> {
-    const cluster::RuntimeCluster* const runtime =
-        core_->engine().Runtime(cluster);
-    if (runtime == nullptr) {
-      return absl::NotFoundError(
-          absl::StrCat("no cluster \"", base::ToAbsl(cluster), "\" in use"));
-    }
-    return runtime->CountAll();
-  });
+  return core_->Totals(cluster);
 }
 
 absl::Status Mesh::Reload() {

@@ -78,8 +78,7 @@ TEST_P(HttpFaultsTest, TriesAnotherHostAfterFailuresThatThePolicyNames) {
 
 TEST_P(HttpFaultsTest, CountsWhatHostsDoWrong) {
   Start(2);
-  EXPECT_EQ(mesh_->ClusterCounters("none").status().code(),
-            absl::StatusCode::kNotFound);
+  EXPECT_EQ(mesh_->Totals("none").status().code(), absl::StatusCode::kNotFound);
   ASSERT_TRUE(Get().ok());
   for (const char* const name :
        {"upstream_cx_protocol_error", "upstream_cx_destroy_with_active_rq",

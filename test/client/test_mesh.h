@@ -112,7 +112,8 @@ struct MeshText {
 
 // A counter of its cluster; UINT64_MAX: there is none.
 inline uint64_t CountedIn(Mesh& mesh, std::string_view name) {
-  for (const Counter& counter : mesh.ClusterCounters("c").value()) {
+  const auto totals = mesh.Totals("c");
+  for (const Counter& counter : totals.value().upstream) {
     if (counter.name == name) return counter.value;
   }
   return UINT64_MAX;
