@@ -154,11 +154,15 @@ HostChoice Balancer::PickByHash(base::Random& random,
                              ? OverriddenRoute(hash, *context.loads)
                              : route_of_[hash % 100];
   const HashPriority& priority = *hashes_[index / 2];
-  const model::Host* host =
-      priority.bounded == nullptr
-          ? priority.table->Pick(hash, context.attempt)
-          : priority.bounded->Pick(hash, context.attempt,
-                                   context.cluster_active, scratch);
+  const model::Host* host = nullptr;
+  if (priority.bounded != nullptr) {
+    host = priority.bounded->Pick(hash, context.attempt, context.cluster_active,
+                                  scratch);
+  } else if (const PlacedHost* const found =
+                 priority.table->Find(hash, context.attempt)) {
+    found->Fetch(input_.active, context.stripe);
+    host = found->host;
+  }
   return Choice(index, routes_[index], host);
 }
 

@@ -266,14 +266,14 @@ TEST(FastModulo, IsExact) {
 // Maps every hash to the first host.
 class OneHostTable final : public HashTable {
  public:
-  explicit OneHostTable(const model::Host* host) : host_(host) {}
-  const model::Host* Pick(uint64_t, uint32_t) const override { return host_; }
+  explicit OneHostTable(const model::Host* host) : host_(*host) {}
+  const PlacedHost* Find(uint64_t, uint32_t) const override { return &host_; }
   size_t size() const override { return 1; }
-  const model::Host* HostAt(size_t) const override { return host_; }
+  const model::Host* HostAt(size_t) const override { return host_.host; }
   uint64_t HashAt(size_t) const override { return 0; }
 
  private:
-  const model::Host* host_;
+  PlacedHost host_;
 };
 
 class BoundedLoads : public ::testing::Test {

@@ -47,7 +47,7 @@ MaglevTable::MaglevTable(const std::vector<WeightedHost>& hosts,
   hosts_.reserve(hosts.size());
   for (const auto& [key, i] : order) {
     sorted.push_back(hosts[i]);
-    hosts_.push_back(hosts[i].host);
+    hosts_.emplace_back(*hosts[i].host);
   }
   Fill(sorted, options);
 }

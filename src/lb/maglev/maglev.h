@@ -48,14 +48,14 @@ class MaglevTable final : public HashTable {
 
   MaglevTable(const std::vector<WeightedHost>& hosts, const Options& options);
 
-  const model::Host* Pick(uint64_t hash, uint32_t attempt) const override {
+  const PlacedHost* Find(uint64_t hash, uint32_t attempt) const override {
     if (slots_.empty()) return nullptr;
     if (attempt > 0) hash ^= uint64_t{0} - attempt;
-    return hosts_[slots_[modulo_(hash)]];
+    return &hosts_[slots_[modulo_(hash)]];
   }
   size_t size() const override { return slots_.size(); }
   const model::Host* HostAt(size_t place) const override {
-    return hosts_[slots_[place]];
+    return hosts_[slots_[place]].host;
   }
   uint64_t HashAt(size_t place) const override { return place; }
 
@@ -64,8 +64,8 @@ class MaglevTable final : public HashTable {
 
   void Fill(const std::vector<WeightedHost>& sorted, const Options& options);
 
-  std::vector<const model::Host*> hosts_;  // by key
-  std::vector<uint32_t> slots_;            // index of the host
+  std::vector<PlacedHost> hosts_;  // by key
+  std::vector<uint32_t> slots_;    // index of the host
   FastModulo modulo_;
 };
 

@@ -30,24 +30,36 @@ class Ring final : public HashTable {
 
   Ring(const std::vector<WeightedHost>& hosts, const Options& options);
 
-  const model::Host* Pick(uint64_t hash, uint32_t attempt) const override;
+  const PlacedHost* Find(uint64_t hash, uint32_t attempt) const override;
   size_t size() const override { return entries_.size(); }
   const model::Host* HostAt(size_t place) const override {
-    return entries_[place].host;
+    return hosts_[entries_[place].host].host;
   }
-  uint64_t HashAt(size_t place) const override { return entries_[place].hash; }
+  uint64_t HashAt(size_t place) const override { return hashes_[place]; }
 
  private:
-  struct Entry {
+  struct Made {
     uint64_t hash;
-    const model::Host* host;
+    uint32_t host;
+  };
+  // As small as can be: a pick of a large ring reads from all over it.
+  struct Entry {
+    uint32_t key;  // KeyOf() its hash
+    uint32_t host;
   };
 
-  static std::vector<Entry> MakeEntries(const std::vector<WeightedHost>& hosts,
-                                        const Options& options);
-  void SortIntoBuckets(const std::vector<Entry>& entries);
+  static std::vector<Made> MakeEntries(const std::vector<WeightedHost>& hosts,
+                                       const Options& options);
+  void SortIntoBuckets(const std::vector<Made>& made);
+  void SortBucket(size_t begin, size_t end);
+  // The bits that follow those which choose the bucket.
+  uint32_t KeyOf(uint64_t hash) const {
+    return static_cast<uint32_t>((hash << (64 - shift_)) >> 32);
+  }
 
-  std::vector<Entry> entries_;  // by hash
+  std::vector<PlacedHost> hosts_;
+  std::vector<Entry> entries_;    // by hash
+  std::vector<uint64_t> hashes_;  // of the entries; read where keys are equal
   // Where the entries begin whose hash has the top bits b; one more at the
   // end. About one bucket an entry.
   std::vector<uint32_t> buckets_;
