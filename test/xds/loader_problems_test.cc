@@ -310,6 +310,32 @@ TEST(LoaderProblems, SaysWhatItDoesNotActOnYet) {
   EXPECT_THAT(notes("static_resources: {clusters: [{name: c, "
                     "dns_lookup_family: V4_ONLY, cleanup_interval: 1s}]}"),
               ElementsAreArray({"cleanup_interval"}));
+  EXPECT_THAT(
+      notes("static_resources: {clusters: [{name: c, common_lb_config: "
+            "{update_merge_window: 1s}, circuit_breakers: {thresholds: "
+            "[{max_requests: 1, track_remaining: true}]}, "
+            "typed_extension_protocol_options: "
+            "{envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {'@type':"
+            " type.googleapis.com/envoy.extensions.upstreams.http.v3."
+            "HttpProtocolOptions, common_http_protocol_options: {idle_timeout: "
+            "1s, max_connection_duration: 1s}, explicit_http_config: "
+            "{http2_protocol_options: {max_concurrent_streams: 5, "
+            "allow_connect: true, connection_keepalive: {interval: 1s, "
+            "timeout: 1s, connection_idle_interval: 1s}}}}}}]}"),
+      ElementsAreArray({"update_merge_window", "track_remaining",
+                        "max_connection_duration", "allow_connect",
+                        "connection_idle_interval"}));
+  EXPECT_THAT(
+      notes("static_resources: {listeners: [{name: l, drain_type: DEFAULT, "
+            "address: {socket_address: {address: 0.0.0.0, port_value: 1}}, "
+            "filter_chains: [{filters: [{name: h, typed_config: {'@type': "
+            "type.googleapis.com/envoy.extensions.filters.network."
+            "http_connection_manager.v3.HttpConnectionManager, stat_prefix: x, "
+            "codec_type: HTTP2, route_config: {name: r}, http_filters: [{name: "
+            "r, typed_config: {'@type': type.googleapis.com/envoy.extensions."
+            "filters.http.router.v3.Router, suppress_envoy_headers: "
+            "true}}]}}]}]}]}"),
+      ElementsAreArray({"drain_type", "codec_type", "suppress_envoy_headers"}));
 }
 
 TEST(LoaderProblems, ATunnelThatWouldBeMissingIsRefused) {
