@@ -58,15 +58,10 @@ class LookAhead {
     at_ = (at + 1) % kPlaces;
     const Pair drawn = DrawPairBelow(random, source.size());
     pairs_[(at + kNearDepth) % kPlaces] = drawn;
-    const bool shared = source.active.shared();
     for (const uint32_t index : drawn) {
       __builtin_prefetch(source.hosts[index]);
-      if (!shared) continue;
-      source.active.PrefetchToCount(source.places.empty()
-                                        ? source.hosts[index]->counter_place()
-                                        : source.places[index],
-                                    stripe);
     }
+    if (source.active.shared()) FetchShared(source, at, stripe);
     return pairs_[at];
   }
 
@@ -99,6 +94,27 @@ class LookAhead {
   static constexpr uint32_t kDepth = 6;
   static constexpr uint32_t kNearDepth = 4;
   static constexpr uint32_t kPlaces = 8;
+
+  // The counts of the pair drawn now are fetched. Of the pair that was drawn
+  // two picks ago, and has arrived, whichever would be picked at present is
+  // likely to be written soon: its line is taken from the others. That of the
+  // other one is left to them, who would have to fetch it again.
+  [[gnu::noinline]] void FetchShared(const HostSource& source, uint32_t at,
+                                     uint32_t stripe) const {
+    for (const uint32_t index : pairs_[(at + kNearDepth) % kPlaces]) {
+      source.active.Prefetch(PlaceOf(source, index));
+    }
+    const Pair& soon = pairs_[(at + kNearDepth / 2) % kPlaces];
+    const model::CounterPlace first = PlaceOf(source, soon[0]);
+    const model::CounterPlace second = PlaceOf(source, soon[1]);
+    const auto [active, other] = source.active.Of(first, second);
+    source.active.PrefetchToCount(other < active ? second : first, stripe);
+  }
+
+  static model::CounterPlace PlaceOf(const HostSource& source, uint32_t index) {
+    return source.places.empty() ? source.hosts[index]->counter_place()
+                                 : source.places[index];
+  }
 
   void Draw(uint32_t place, const HostSource& source, base::Random& random,
             uint32_t used) {

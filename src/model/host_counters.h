@@ -118,33 +118,26 @@ class ActiveRequests {
     const uint32_t used = stripes();
     for (uint32_t i = 0; i < used; ++i) PrefetchIn(i, place);
   }
-  // The same where `stripe` is likely to write next: its line is taken from
-  // the others now, so that the write does not wait for them.
-  void PrefetchToCount(CounterPlace place, uint32_t stripe) const {
-    const uint32_t used = stripes();
-    for (uint32_t i = 0; i < used; ++i) {
-      const HostCounterTable* table =
-          tables_[i].load(std::memory_order_acquire);
-      if (table == nullptr) continue;
-      if (i == stripe) {
-        base::PrefetchToWrite(table->At(place));
-      } else {
-        __builtin_prefetch(table->At(place));
-      }
-    }
-  }
   // What a request on that stripe will write.
   void PrefetchIn(uint32_t stripe, CounterPlace place) const {
-    if (stripe >= stripes()) return;
-    // Acquire pairs with the release of the table's maker.
-    const HostCounterTable* table =
-        tables_[stripe].load(std::memory_order_acquire);
+    const HostCounterTable* table = TableOf(stripe);
     if (table != nullptr) __builtin_prefetch(table->At(place));
+  }
+  // The same where others read it all the time: taken from them now, so that
+  // the write does not wait for them.
+  void PrefetchToCount(CounterPlace place, uint32_t stripe) const {
+    const HostCounterTable* table = TableOf(stripe);
+    if (table != nullptr) base::PrefetchToWrite(table->At(place));
   }
 
  private:
   uint32_t stripes() const {
     return used_ == nullptr ? 0 : used_->load(std::memory_order_acquire);
+  }
+  const HostCounterTable* TableOf(uint32_t stripe) const {
+    // Acquire pairs with the release of the table's maker.
+    return stripe < stripes() ? tables_[stripe].load(std::memory_order_acquire)
+                              : nullptr;
   }
   static int64_t UsesIn(const HostCounterTable& table, CounterPlace place) {
     const HostCounters* counters = table.At(place);
