@@ -1,45 +1,11 @@
 #include "meshlib/pick.h"
 
-#include <cstring>
-#include <new>
-
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
-#include "cluster/call.h"
 #include "model/metadata.h"
 #include "model/metadata_json.h"
 
 namespace meshlib {
-
-cluster::Call& PickToken::call() {
-  return *std::launder(reinterpret_cast<cluster::Call*>(state_));
-}
-const cluster::Call& PickToken::call() const {
-  return *std::launder(reinterpret_cast<const cluster::Call*>(state_));
-}
-
-PickToken::PickToken() noexcept {
-  static_assert(sizeof(cluster::Call) <= kSize);
-  static_assert(alignof(cluster::Call) <= 8);
-  new (state_) cluster::Call;
-}
-
-PickToken::PickToken(PickToken&& other) noexcept {
-  new (state_) cluster::Call(other.call());
-  new (other.state_) cluster::Call;
-}
-
-PickToken& PickToken::operator=(PickToken&& other) noexcept {
-  if (this == &other) return *this;
-  call().Release();
-  call() = other.call();
-  new (other.state_) cluster::Call;
-  return *this;
-}
-
-PickToken::~PickToken() { call().Release(); }
-
-bool PickToken::open() const { return call().open(); }
 
 std::string_view PickFailureName(PickFailure failure) {
   switch (failure) {

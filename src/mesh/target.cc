@@ -32,6 +32,37 @@ bool MayPass(PickFailure failure) {
 
 }  // namespace
 
+// Here, where each pick and report use it, a token's functions are inlined.
+cluster::Call& PickToken::call() {
+  return *std::launder(reinterpret_cast<cluster::Call*>(state_));
+}
+const cluster::Call& PickToken::call() const {
+  return *std::launder(reinterpret_cast<const cluster::Call*>(state_));
+}
+
+PickToken::PickToken() noexcept {
+  static_assert(sizeof(cluster::Call) <= kSize);
+  static_assert(alignof(cluster::Call) <= 8);
+  new (state_) cluster::Call;
+}
+
+PickToken::PickToken(PickToken&& other) noexcept {
+  new (state_) cluster::Call(other.call());
+  new (other.state_) cluster::Call;
+}
+
+PickToken& PickToken::operator=(PickToken&& other) noexcept {
+  if (this == &other) return *this;
+  call().Release();
+  call() = other.call();
+  new (other.state_) cluster::Call;
+  return *this;
+}
+
+PickToken::~PickToken() { call().Release(); }
+
+bool PickToken::open() const { return call().open(); }
+
 // Fills the result of a pick: the application carries out the attempt.
 class Target::PickAttempt final : public cluster::Attempt {
  public:
