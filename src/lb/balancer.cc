@@ -6,6 +6,16 @@
 #include "lb/balancer_parts.h"
 
 namespace meshlib::lb {
+namespace {
+
+// Of a cluster that has no priority even.
+HostChoice NoHosts() {
+  HostChoice choice;
+  choice.failure = PickFailure::kNoHosts;
+  return choice;
+}
+
+}  // namespace
 
 Balancer::Balancer() { route_of_.fill(0); }
 Balancer::~Balancer() = default;
@@ -56,7 +66,7 @@ HostChoice Balancer::Pick(SlotState& slot, const PickContext& context) const {
   if (!hashes_.empty()) {
     return PickByHash(slot.random_, context, absl::MakeSpan(slot.scratch_));
   }
-  if (routes_.empty()) return Choice(0, Route(), nullptr);
+  if (routes_.empty()) return NoHosts();
   const uint64_t drawn = slot.random_.Next();
   const uint32_t index = context.loads == nullptr
                              ? route_of_[drawn % 100]
@@ -87,7 +97,7 @@ HostChoice Balancer::PickStateless(base::Random& random,
         absl::MakeSpan(scratch.data(),
                        std::min<size_t>(scratch.size(), bounded_hosts_)));
   }
-  if (routes_.empty()) return Choice(0, Route(), nullptr);
+  if (routes_.empty()) return NoHosts();
   const uint64_t drawn = random.Next();
   const uint32_t index = context.loads == nullptr
                              ? route_of_[drawn % 100]

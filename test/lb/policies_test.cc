@@ -131,13 +131,16 @@ TEST_P(EveryPolicy, SharesAreExactWhereHostsTakeTurns) {
 }
 
 TEST_P(EveryPolicy, HasNoHostInAnEmptyCluster) {
-  EXPECT_EQ(Pick(*cluster_.Create(), 10), (Counts{{"", 10}}));
-  cluster_.AddLocality(0, "a", {});
-  cluster_.AddLocality(1, "b", {});
-  const auto balancer = cluster_.Create();
-  EXPECT_EQ(Pick(*balancer, 10), (Counts{{"", 10}}));
-  const auto slot = balancer->NewSlotState(1);
-  EXPECT_EQ(balancer->Pick(*slot, {}).failure, PickFailure::kNoHosts);
+  for (int localities = 0; localities < 3; ++localities) {
+    const auto balancer = cluster_.Create();
+    EXPECT_EQ(Pick(*balancer, 10), (Counts{{"", 10}}));
+    const auto slot = balancer->NewSlotState(1);
+    EXPECT_EQ(balancer->Pick(*slot, {}).failure, PickFailure::kNoHosts);
+    base::Random random(1);
+    EXPECT_EQ(balancer->PickStateless(random, {}).failure,
+              PickFailure::kNoHosts);
+    cluster_.AddLocality(localities, "a", {});
+  }
 }
 
 TEST_P(EveryPolicy, AlwaysPicksTheOnlyHost) {
