@@ -4,7 +4,7 @@
   compare.py [--envoy ENVOY] [--meshctl MESHCTL] [CASE...]
 
 ENVOY is the real envoy (default: $ENVOY, then `envoy` of the PATH), MESHCTL
-our tool (default: $MESHCTL, then build/src/meshctl/meshctl of this checkout).
+our tool (default: $MESHCTL, then build/bin/meshctl of this checkout).
 Lists every case in which the two disagree without a reason in manifest.txt,
 every recorded disagreement that is none any more, and every case whose
 verdict is not the recorded one. Exits with 1 if there is any.
@@ -33,7 +33,7 @@ def verdict(command):
 
 
 def default_meshctl():
-    return str(FOLDER.parents[2] / "build/src/meshctl/meshctl")
+    return str(FOLDER.parents[2] / "build/bin/meshctl")
 
 
 def main():
