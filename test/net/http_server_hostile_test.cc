@@ -503,7 +503,10 @@ TEST_F(HostileTest, RefusesAndCountsEach) {
     good.Send("host: a\r\n\r\n");
     ASSERT_TRUE(Until([&] { return good.over(); }));
     EXPECT_THAT(good.received, HasSubstr("/ok"));
+    // What closes in good order waits for its client.
+    good.Drop();
     bad.Drop();
+    Advance(absl::Seconds(3));
     ASSERT_TRUE(Until([&] { return stats().open_connections == 0; }));
     if (row.counter != nullptr) EXPECT_EQ(stats().*row.counter, before + 1);
     EXPECT_LT(stats().bytes_received - read_before, 10'000u);
