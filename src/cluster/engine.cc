@@ -170,6 +170,7 @@ void Engine::BindTarget(Target& target) {
           std::make_shared<const model::RequestNormalization>(
               resolution->normalization);
     }
+    if (resolution->http == nullptr) return;  // a TCP proxy's
     target.binding.faults = ChainOf(*resolution->http, **routes);
     target.binding.stream_limits = std::make_shared<const model::StreamLimits>(
         resolution->http->stream_limits);
