@@ -273,10 +273,6 @@ absl::Status Http2Session::Receive(absl::Span<const char> bytes,
                                   "request with an id that was passed over"));
   } else if (guard_.violation() && !failed_) {
     Flooded(*guard_.violation());
-  } else if (pushed_ && !failed_) {
-    Terminate(NGHTTP2_PROTOCOL_ERROR,
-              absl::InternalError("http2: the peer broke the protocol: a push "
-                                  "that was forbidden"));
   } else if (TooMuchInVain() && !failed_) {
     Flooded(Http2Flood::kClosedStreams);
   } else if (suspect_ || guard_.largest_frame() > options_.max_frame_size) {

@@ -165,7 +165,6 @@ class Http2Session {
   bool failed_ = false;   // status_ is bad, FailAll() is due
   bool suspect_ = false;  // nghttp2 has probably queued a GOAWAY
   bool calm_down_ = false;
-  bool pushed_ = false;  // the server pushed a response
   bool goaway_received_ = false;
   bool draining_ = false;
   bool final_goaway_ = false;

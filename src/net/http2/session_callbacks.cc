@@ -53,7 +53,6 @@ int Http2Session::Callbacks::OnBeginHeaders(nghttp2_session* h2,
                                             void* user) {
   auto& s = *static_cast<Http2Session*>(user);
   s.DropBlock();
-  if (frame->hd.type == NGHTTP2_PUSH_PROMISE) s.pushed_ = true;
   if (frame->hd.type == NGHTTP2_HEADERS &&
       frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
     ++s.stats_.streams;
