@@ -55,10 +55,10 @@ struct MESHLIB_EXPORT MeshOptions {
   bool own_thread = true;
 
   // Instead of both: the mesh runs on this loop of the application's, with what
-  // own_thread false says of threads and certificates. Borrowed; Create() is
-  // called on its thread, and it must live until Shutdown() or the destructor
-  // has returned. Its Now() is the mesh's clock: `clock` must be null. See
-  // docs/lifecycle.md.
+  // own_thread false says of threads and certificates. Its Now() is the mesh's
+  // clock: `clock` must be null. Borrowed: Create() is called on its thread,
+  // and it must live until Shutdown() or the destructor has returned, and what
+  // other threads called before. See docs/lifecycle.md.
   HostLoop* host_loop = nullptr;
 
   // How many threads do the I/O of clients (meshlib/http.h); they start with

@@ -44,12 +44,13 @@ HostedLoop::HostedLoop(HostLoop* host, int wake)
 
 HostedLoop::~HostedLoop() {
   End();
-  *self_ = nullptr;
   close(wake_);
 }
 
 void HostedLoop::End() {
   if (ended_.exchange(true, std::memory_order_acq_rel)) return;
+  // Another thread may destroy this while the host still has something of it.
+  *self_ = nullptr;
   agenda_.Close();
   host_->WatchFd(wake_, false, false, nullptr);
   absl::flat_hash_map<int, WatchId> owners;

@@ -186,8 +186,8 @@ absl::StatusOr<uint32_t> Core::Bind(std::string_view authority) {
 
 void Core::Unbind(uint32_t target) {
   if (gate_.forked()) return;
-  // The host may wait for the calling thread, and end the loop before this.
-  if (loop_->hosted() && !loop_->OnHost() && gate_.state() == Gate::kOpen) {
+  // The host's thread may wait for this one, and the loop may end before it.
+  if (loop_->hosted() && !loop_->OnHost()) {
     loop_->io().Post(
         [core = shared_from_this(), target] { core->engine_.Unbind(target); });
     return;
