@@ -70,7 +70,7 @@ absl::Status ClientConnection::Start(ClientExchange& exchange) {
   }
   // Before the codec looks at the request: its owner may cancel at any time.
   if (!exchange.Attach(shared_from_this())) return absl::OkStatus();
-  exchange.place.writes_before = writes_;
+  exchange.place.writes_before = writes_.done;
   exchange.place.writes = &writes_;
   absl::Status status = codec_->Start(exchange);
   if (!status.ok()) {
@@ -180,13 +180,15 @@ bool ClientConnection::WritePending() {
     }
     if (out_.empty()) return false;
   }
+  writes_.under_way = true;
   mutex_.Unlock();
   const std::string_view rest = std::string_view(out_).substr(out_at_);
   const event::IoResult result = stream_->Write({rest});
   mutex_.Lock();
+  writes_.under_way = false;
   if (result.bytes != 0) {
     out_at_ += result.bytes;
-    ++writes_;
+    ++writes_.done;
   }
   if (result.code == event::IoResult::Code::kDone) return true;
   if (result.code == event::IoResult::Code::kBlocked) {

@@ -163,7 +163,7 @@ class ClientConnection final
   bool writing_ MESHLIB_GUARDED_BY(mutex_) = false;
   bool blocked_ MESHLIB_GUARDED_BY(mutex_) = false;  // waits for OnWritable()
   bool write_failed_ MESHLIB_GUARDED_BY(mutex_) = false;
-  uint64_t writes_ MESHLIB_GUARDED_BY(mutex_) = 0;
+  ClientExchange::Place::Writes writes_ MESHLIB_GUARDED_BY(mutex_);
   // The thread that works through what it has read, and flushes at its end.
   std::thread::id batch_thread_ MESHLIB_GUARDED_BY(mutex_);
   std::string out_;

@@ -164,8 +164,12 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
     size_t body_sent = 0;  // of request().body
     Http2Exchange* http2 = nullptr;
     // How often the connection had written when the exchange began, and has.
+    struct Writes {
+      uint64_t done = 0;
+      bool under_way = false;  // the lock is not held meanwhile
+    };
     uint64_t writes_before = 0;
-    const uint64_t* writes = nullptr;
+    const Writes* writes = nullptr;
   };
   Place place;
 

@@ -129,7 +129,8 @@ TEST_P(HttpFilterTest, RequestsPassInOrderAndResponsesInTheOpposite) {
                                        "b response 200", "a response 200",
                                        "b end OK", "a end OK"));
   std::vector<std::string> seen;
-  for (const auto& [name, value] : backends_[0]->LastRequest()->headers) {
+  const auto last = backends_[0]->LastRequest();
+  for (const auto& [name, value] : last->headers) {
     if (name == "x-seen") seen.push_back(value);
   }
   EXPECT_THAT(seen, ElementsAre("a", "b"));

@@ -82,7 +82,8 @@ TEST_P(Http1ClientCodecActedOnTest, IsNotSentAgain) {
   const Case& c = GetParam();
   if (c.used) Use();
   const auto exchange = Start(c.method);
-  const uint64_t writes = 1;
+  ClientExchange::Place::Writes writes;
+  writes.done = 1;
   exchange->place.writes = &writes;  // it was written
   Receive(c.received);
   codec_.ReceiveEnd(c.delivered);
