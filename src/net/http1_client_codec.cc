@@ -277,6 +277,9 @@ void Http1ClientCodec::OnHead(const Http1Head& head) {
     }
     holds_body_ = false;
     continue_at_ = absl::InfiniteFuture();
+    // A server that answers without "100 Continue" may read the body still.
+    SendBody();
+    if (wants_room_) exchange_->ReceiveWritable();
     exchange_->ReceiveHeaders(head.status, head.headers, false);
   }
   changed_->Add(*exchange_);

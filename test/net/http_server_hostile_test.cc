@@ -503,7 +503,6 @@ TEST_F(HostileTest, RefusesAndCountsEach) {
     good.Send("host: a\r\n\r\n");
     ASSERT_TRUE(Until([&] { return good.over(); }));
     EXPECT_THAT(good.received, HasSubstr("/ok"));
-    // What closes in good order waits for its client.
     good.Drop();
     bad.Drop();
     Advance(absl::Seconds(3));
