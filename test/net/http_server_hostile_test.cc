@@ -18,8 +18,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-// Of what a client sends in vain: a few reads, then what is discarded until it
-// has seen the end.
+// A few reads, then what is discarded until the client has seen the end.
 constexpr uint64_t kMostRead = 1'500'000;
 
 std::string Hello() { return kPreface + Frame(4, 0, 0, ""); }
@@ -512,7 +511,6 @@ TEST_F(HostileTest, RefusesAndCountsEach) {
   }
 }
 
-// Their handshakes.
 class HostileTlsClients : public ServerTest {
  protected:
   void SetUp() override {
