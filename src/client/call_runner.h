@@ -175,6 +175,8 @@ class CallRunner : public event::WheelTimer,
   void DropExchange();
   std::optional<int> GrpcStatus(absl::Span<const Header> headers) const;
 
+  static constexpr std::string_view kAttemptCount = "x-envoy-attempt-count";
+
   const bool streams_;
   const Target target_;
   std::string path_;
