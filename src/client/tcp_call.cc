@@ -1,6 +1,11 @@
 #include "client/tcp_call.h"
 
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +41,10 @@ TcpCall::TcpCall(const Target& target, mesh::Transport* transport,
       options_(options),
       io_(&transport->io(IoIndex(*core_, *transport))),
       observer_(std::move(observer)) {}
+
+TcpCall::~TcpCall() {
+  if (wake_ >= 0) close(wake_);
+}
 
 tcp::Stream TcpCall::StreamOf(std::shared_ptr<TcpCall> call) {
   return tcp::Stream(std::move(call));
@@ -254,7 +263,7 @@ ReadResult TcpCall::Read(std::string& bytes) {
   }
 }
 
-TcpCall::Reading TcpCall::ReadNow(std::string& bytes) {
+TcpCall::Reading TcpCall::ReadNow(std::string& bytes, int* descriptor) {
   base::MutexLock lock(read_mutex_);
   if (read_ended_) return Reading::kEnd;
   if (stream_ == nullptr) {
@@ -273,7 +282,15 @@ TcpCall::Reading TcpCall::ReadNow(std::string& bytes) {
       Touch();
       return Reading::kData;
     case IoResult::Code::kBlocked:
-      stream_->WantRead(true);
+      if (descriptor != nullptr && may_poll_ && stream_->Descriptor() >= 0) {
+        if (wake_ < 0) wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        polling_ = wake_ >= 0;
+      }
+      if (polling_) {
+        *descriptor = stream_->Descriptor();
+      } else {
+        stream_->WantRead(true);
+      }
       return Reading::kNothing;
     case IoResult::Code::kEnded:
       read_ended_ = true;
@@ -403,6 +420,7 @@ void TcpCall::FinishIfEnded() {
 void TcpCall::Finish(absl::Status status) {
   if (std::exchange(over_, true)) return;
   const auto self = shared_from_this();
+  EndPolling();
   std::unique_ptr<event::Stream> stream;
   {
     base::MutexLock reading(read_mutex_);
@@ -465,6 +483,28 @@ bool TcpCall::Wait(absl::Time deadline) {
   return true;
 }
 
+bool TcpCall::Poll(int descriptor, absl::Time deadline) {
+  const absl::Duration left = deadline - Now();
+  std::array<pollfd, 2> polled{{{descriptor, POLLIN, 0}, {wake_, POLLIN, 0}}};
+  const timespec wait =
+      absl::ToTimespec(std::clamp(left, absl::ZeroDuration(), kLongestWait));
+  const int ready = ppoll(polled.data(), polled.size(), &wait, nullptr);
+  base::MutexLock lock(read_mutex_);
+  polling_ = false;
+  polled_.NotifyAll();
+  return ready > 0 || left > kLongestWait || Now() < deadline;
+}
+
+// Waits for no longer than it takes a thread to be woken.
+void TcpCall::EndPolling() {
+  base::MutexLock lock(read_mutex_);
+  may_poll_ = false;
+  if (!polling_) return;
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t put = write(wake_, &one, sizeof(one));
+  while (polling_) polled_.Wait(read_mutex_);
+}
+
 absl::Status TcpCall::WaitConnected() {
   base::MutexLock lock(mutex_);
   while (!is_connected_ && !done_.has_value()) changed_.Wait(mutex_);
@@ -512,9 +552,14 @@ absl::StatusOr<bool> TcpCall::ReadSome(std::string& bytes,
       base::MutexLock lock(mutex_);
       readable_ = false;
     }
-    const Reading result = ReadNow(bytes);
+    int descriptor = -1;
+    const Reading result = ReadNow(bytes, &descriptor);
     if (result == Reading::kData) return true;
     if (result == Reading::kEnd) return false;
+    if (descriptor >= 0) {
+      if (Poll(descriptor, deadline)) continue;
+      return absl::DeadlineExceededError("the peer sends nothing");
+    }
     base::MutexLock lock(mutex_);
     // What failed is told a moment later.
     while (!done_.has_value() && (result == Reading::kFailed || !readable_)) {

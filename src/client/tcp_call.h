@@ -27,7 +27,8 @@ namespace meshlib::client {
 
 // One connection of tcp::Connect(): chooses hosts and connects to them by
 // cluster::Call and net::Dialer, on one loop; then bytes go between the
-// application's threads and the stream directly.
+// application's threads and the stream directly. A thread that blocks in
+// reading polls the descriptor itself, which saves a change of threads.
 class TcpCall final : public std::enable_shared_from_this<TcpCall>,
                       public net::IoUser,
                       private event::StreamHandler,
@@ -37,6 +38,7 @@ class TcpCall final : public std::enable_shared_from_this<TcpCall>,
   TcpCall(const Target& target, mesh::Transport* transport,
           const tcp::ConnectOptions& options,
           std::shared_ptr<tcp::StreamObserver> observer);
+  ~TcpCall() override;
 
   static tcp::Stream StreamOf(std::shared_ptr<TcpCall> call);
   static tcp::AsyncStream AsyncStreamOf(std::shared_ptr<TcpCall> call);
@@ -81,7 +83,13 @@ class TcpCall final : public std::enable_shared_from_this<TcpCall>,
 
   absl::Time Now() const;
   void Touch();
-  Reading ReadNow(std::string& bytes);
+  // Where it gives kNothing: with `descriptor` the caller has to Poll() that,
+  // unless it stays -1, else OnReadable() follows.
+  Reading ReadNow(std::string& bytes, int* descriptor = nullptr);
+  // False: the deadline passed.
+  bool Poll(int descriptor, absl::Time deadline);
+  // Sees to it that nobody polls the stream, nor will.
+  void EndPolling();
   // What has been buffered goes out, as far as it does.
   void Flush() MESHLIB_REQUIRES(write_mutex_);
   void FailLater(absl::Status status);
@@ -124,6 +132,10 @@ class TcpCall final : public std::enable_shared_from_this<TcpCall>,
   std::unique_ptr<event::Stream> stream_;
   bool wants_read_ MESHLIB_GUARDED_BY(read_mutex_) = false;
   bool read_ended_ MESHLIB_GUARDED_BY(read_mutex_) = false;
+  bool polling_ MESHLIB_GUARDED_BY(read_mutex_) = false;  // a blocked reader is
+  bool may_poll_ MESHLIB_GUARDED_BY(read_mutex_) = true;
+  base::CondVar polled_;  // it is not any more
+  int wake_ = -1;         // eventfd; made by the first one, with the lock
 
   base::Mutex write_mutex_;
   std::string out_ MESHLIB_GUARDED_BY(write_mutex_);
