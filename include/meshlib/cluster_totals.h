@@ -15,8 +15,10 @@ namespace meshlib {
 struct ClusterTotals {
   struct Host {
     std::string address;
-    uint32_t ended = 0;   // attempts with an outcome, but cancelled ones
-    uint32_t failed = 0;  // of these, as outlier detection sees them
+    // Results of attempts as outlier detection counts them: a response that
+    // breaks off counts twice, what was cancelled does not.
+    uint32_t ended = 0;
+    uint32_t failed = 0;  // of these
     uint32_t in_flight = 0;
     bool ejected = false;
   };
