@@ -135,7 +135,7 @@ class FaultScriptTest : public ::testing::Test {
     text.addresses = {backends_[0]->address(), backends_[1]->address()};
     text.action = absl::StrCat("timeout: 10s, ", kRetries);
     const size_t end = text.action.rfind('}');
-    text.action.insert(end, ", per_try_timeout: 0.1s");
+    text.action.insert(end, ", per_try_timeout: 0.4s");
     const size_t on = text.action.find("connect-failure");
     text.action.insert(on, "gateway-error,");
     text.more_routes =
