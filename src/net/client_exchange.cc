@@ -136,8 +136,8 @@ void ClientExchange::Fail(ExchangeFailure failure, std::string text,
   if ((events_ & kOver) != 0) return;
   failure_ = failure;
   failure_text_ = std::move(text);
-  sent_ = place.writes != nullptr && (place.writes->under_way ||
-                                      place.writes->done > place.writes_before);
+  sent_ = place.writes != nullptr &&
+          (place.writes->under_way || place.writes->done > place.writes_before);
   unprocessed_ =
       unprocessed || (failure == ExchangeFailure::kConnectionLost && !sent_);
   Set(kFailed);
