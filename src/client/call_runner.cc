@@ -320,11 +320,6 @@ void CallRunner::BeginAttempt() {
   committed_ = false;
   phase_ = Phase::kAwait;
   if (!shadows_.empty()) SendShadows();
-  resends_ = 0;
-  Send();
-}
-
-void CallRunner::Send() {
   ClientExchange::Options options;
   options.max_body = environment_->options.max_response_body;
   options.clock = &environment_->core->engine().clock();
@@ -449,21 +444,17 @@ void CallRunner::OnComplete() {
   Finish();
 }
 
-// A host that ends a connection in good order loses no request by it,
-// whatever the route says of retries: it counts as one attempt.
-bool CallRunner::SendAgain() {
-  if (!exchange_->unprocessed() || reported_ || committed_ ||
-      resends_ == kMostResends || !CanRepeat(repeat_limit())) {
-    return false;
-  }
-  ++resends_;
-  DropExchange();
-  Send();
-  return true;
+// A host that ends a connection in good order loses no request by it, though
+// the route says nothing of retries. Where it does, that holds.
+bool CallRunner::MayGoAgain(const RetryDecision& decision) {
+  using Reason = RetryDecision::Reason;
+  const bool unwritten = decision.reason == Reason::kNoPolicy ||
+                         decision.reason == Reason::kNotRetriable;
+  return unwritten && exchange_ != nullptr && exchange_->unprocessed() &&
+         resends_++ < kMostResends;
 }
 
 void CallRunner::OnFailure() {
-  if (SendAgain()) return;
   Outcome outcome = Outcome::Failure(KindOf(exchange_->failure()));
   outcome.request_sent = exchange_->request_sent();
   outcome.response_started =
@@ -483,7 +474,8 @@ bool CallRunner::Report(Outcome outcome) {
   reported_ = true;
   outcome.latency = Now() - attempt_started_;
   const RetryDecision decision = call_.End(outcome);
-  if (!decision.retry || !CanRepeat(repeat_limit())) return false;
+  if (!decision.retry && !MayGoAgain(decision)) return false;
+  if (!CanRepeat(repeat_limit())) return false;
   DropExchange();
   retry_at_ = Now() + decision.after;
   if (retry_at_ >= deadline_) {

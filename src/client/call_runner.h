@@ -158,9 +158,7 @@ class CallRunner : public event::WheelTimer,
   void ChooseShadows(const Request& request);
   void SendShadows();
   void BeginAttempt();
-  void Send();
-  // Whether the attempt, which failed, begins anew on another connection.
-  bool SendAgain();
+  bool MayGoAgain(const RetryDecision& decision);
   bool CheckAttempt();  // false: nothing to do yet
   bool CheckTimeouts();
   void EndLongStream();
@@ -206,7 +204,6 @@ class CallRunner : public event::WheelTimer,
   absl::Time attempt_started_;
   absl::Duration per_try_timeout_ = absl::InfiniteDuration();
   absl::Time per_try_deadline_ = absl::InfiniteFuture();
-  int resends_ = 0;
   // The cluster's max_stream_duration.
   absl::Time stream_deadline_ = absl::InfiniteFuture();
   absl::Duration per_try_idle_timeout_ = absl::InfiniteDuration();
@@ -222,6 +219,7 @@ class CallRunner : public event::WheelTimer,
   std::vector<Shadow> shadows_;
 
   absl::Time retry_at_;
+  int resends_ = 0;        // see MayGoAgain()
   bool answered_ = false;  // by NotForwarded() or Aborted()
   bool delayed_ = false;   // by a fault filter
 

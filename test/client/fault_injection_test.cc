@@ -158,7 +158,7 @@ TEST_P(FaultInjectionTest, TheNearestLevelHolds) {
       absl::StrCat(kWeighted, Override(Abort(504)), "}]}}, ",
                    Override(Abort(503)), "}\n") +
       Route("/none", Override("")) +
-      "              - {match: {prefix: /redirect}, redirect: {path_redirect: "
+      "              - {match: {prefix: /moved}, redirect: {path_redirect: "
       "/x}}";
   Start();
   EXPECT_EQ(StatusOf("/"), 502);
@@ -167,7 +167,7 @@ TEST_P(FaultInjectionTest, TheNearestLevelHolds) {
   EXPECT_EQ(StatusOf("/off"), 200);
   EXPECT_EQ(StatusOf("/on"), 502);
   EXPECT_EQ(StatusOf("/none"), 200);
-  EXPECT_EQ(StatusOf("/redirect"), 502);
+  EXPECT_EQ(StatusOf("/moved"), 502);
 }
 
 TEST_P(FaultInjectionTest, ADisabledFilterIsEnabledByRoutes) {

@@ -240,7 +240,7 @@ TEST_P(HttpFaultsTest, SendsAgainWhatAGoAwayDisowned) {
   request.body = "twice";
   const auto response = client_->Send(request);
   ASSERT_TRUE(response.ok()) << response.status();
-  EXPECT_EQ(response->attempts, 1);
+  EXPECT_EQ(response->attempts, 3);
   EXPECT_EQ(Requests(), 3u);
   EXPECT_EQ(backends_[0]->LastRequest()->body, "twice");
   // Not for ever.

@@ -385,7 +385,9 @@ TEST_P(HttpStreamTest, TriesElsewhereWhenATryMovesNothing) {
   EXPECT_EQ(Counted("upstream_rq_per_try_idle_timeout"), 2u);
 
   // Once the response has begun there is no other try.
-  SetAnswers(BackendAnswer::Failing(Fault::kStallAfterHeaders));
+  BackendAnswer answer = BackendAnswer::Failing(Fault::kStallAfterHeaders);
+  answer.body = "never";
+  SetAnswers(answer);
   http::Stream begun = Open();
   ASSERT_TRUE(begun.CloseWrite().ok());
   ASSERT_TRUE(begun.ReadHead().ok());

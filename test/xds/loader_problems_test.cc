@@ -323,8 +323,7 @@ TEST(LoaderProblems, SaysWhatItDoesNotActOnYet) {
             "allow_connect: true, connection_keepalive: {interval: 1s, "
             "timeout: 1s, connection_idle_interval: 1s}}}}}}]}"),
       ElementsAreArray({"update_merge_window", "track_remaining",
-                        "max_connection_duration", "allow_connect",
-                        "connection_idle_interval"}));
+                        "allow_connect", "connection_idle_interval"}));
   EXPECT_THAT(
       notes("static_resources: {listeners: [{name: l, drain_type: DEFAULT, "
             "address: {socket_address: {address: 0.0.0.0, port_value: 1}}, "
@@ -461,6 +460,7 @@ admin: 7
                           HasSubstr("7:5: error: static_resources.clusters[1]"),
                           HasSubstr("10:14: error: static_resources.listeners"
                                     "[0].address: got 5"),
+                          HasSubstr("11:1: note: admin: unsupported field"),
                           "11:8: error: admin: got 7, want a map"));
 }
 
