@@ -76,9 +76,8 @@ class StreamEnd final : public event::StreamHandler {
 struct TestLoop {
   // Runs it until something holds; false if it does not within seconds.
   bool Until(const std::function<bool()>& done) {
-    for (int i = 0; i < 2000 && !done(); ++i) {
-      loop->RunOnce(absl::Milliseconds(10));
-    }
+    const absl::Time end = absl::Now() + absl::Seconds(20);
+    while (!done() && absl::Now() < end) loop->RunOnce(absl::Milliseconds(10));
     return done();
   }
 

@@ -32,9 +32,8 @@ using Fault = BackendAnswer::Fault;
 class BackendTest : public ::testing::Test {
  protected:
   bool Until(const std::function<bool()>& done) {
-    for (int i = 0; i < 1000 && !done(); ++i) {
-      loop_->RunOnce(absl::Milliseconds(10));
-    }
+    const absl::Time end = absl::Now() + absl::Seconds(20);
+    while (!done() && absl::Now() < end) loop_->RunOnce(absl::Milliseconds(10));
     return done();
   }
   // The whole of an HTTP/1.1 response to a request that closes, or what came
