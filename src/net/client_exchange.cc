@@ -118,9 +118,11 @@ void ClientExchange::TakeBody(std::string& out) {
 
 void ClientExchange::Cancel() {
   std::shared_ptr<ClientConnection> connection;
+  std::shared_ptr<ExchangeSink> sink;  // not under the lock
   {
     base::MutexLock lock(mutex_);
     silent_ = true;
+    sink = std::move(sink_);
     connection = std::move(connection_);
     if ((events_ & kOver) == 0) {
       failure_ = ExchangeFailure::kCancelled;
@@ -209,11 +211,13 @@ void ClientExchange::Notify(uint32_t events) {
 }
 
 void ClientExchange::Tell() {
+  std::shared_ptr<ExchangeSink> sink;
   {
     base::MutexLock lock(mutex_);
     if (silent_) return;
+    sink = sink_;
   }
-  if (options_.sink != nullptr) options_.sink->OnExchange(*this);
+  if (sink != nullptr) sink->OnExchange(*this);
 }
 
 }  // namespace meshlib::net

@@ -89,7 +89,10 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
 
   // `request` must live until the exchange is over or cancelled.
   ClientExchange(const WireRequest& request, Options options)
-      : request_(request), options_(std::move(options)) {}
+      : request_(request),
+        sink_(std::move(options.sink)),
+        blocking_(sink_ == nullptr),
+        options_(std::move(options)) {}
   // Cancels.
   ~ClientExchange();
   ClientExchange(const ClientExchange&) = delete;
@@ -131,6 +134,7 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
   bool unprocessed() const { return unprocessed_; }
 
   const WireRequest& request() const { return request_; }
+  // Without the sink.
   const Options& options() const { return options_; }
 
   // --- For connections, codecs and pools ---
@@ -155,7 +159,7 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
   // Calls the sink, if there is one still.
   void Tell();
 
-  bool blocking() const { return options_.sink == nullptr; }
+  bool blocking() const { return blocking_; }
 
   // What a connection and its codec keep, under the connection's lock.
   struct Place {
@@ -179,8 +183,12 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
   void Set(uint32_t events) MESHLIB_REQUIRES(mutex_);
 
   const WireRequest request_;
-  const Options options_;
   mutable base::Mutex mutex_;
+  // Null once cancelled: whoever holds the exchange still, a pool whose loop
+  // has ended for one, does not keep its owner alive.
+  std::shared_ptr<ExchangeSink> sink_ MESHLIB_GUARDED_BY(mutex_);
+  const bool blocking_;
+  const Options options_;
   base::CondVar changed_;
   uint32_t events_ MESHLIB_GUARDED_BY(mutex_) = 0;
   bool waiting_ MESHLIB_GUARDED_BY(mutex_) = false;

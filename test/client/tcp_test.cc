@@ -224,13 +224,14 @@ TEST_F(TcpTest, BalancesByTheConnectionsThatLast) {
   Start(2);
   std::vector<tcp::Stream> streams;
   int first = 0;
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 100; ++i) {
     auto stream = Connect();
     ASSERT_TRUE(stream.ok()) << stream.status();
     if (stream->peer().host == servers_[0]->address()) ++first;
     streams.push_back(*std::move(stream));
   }
-  EXPECT_EQ(first, 10);
+  // Both choices may be the same host, so that it is not always exact.
+  EXPECT_NEAR(first, 50, 6);
 }
 
 TEST_F(TcpTest, FindsListenersByNameAddressPortAndIstiosClusterNames) {

@@ -15,15 +15,19 @@ namespace {
 constexpr auto kOver = absl::StatusCode::kFailedPrecondition;
 
 // Runs until it first waits, and then by itself. What it throws goes to
-// whoever lets it go on.
+// whoever lets it go on; then it is not gone, and `handle` may destroy it.
 struct Detached {
   struct promise_type {
-    Detached get_return_object() { return {}; }
+    Detached get_return_object() {
+      return {std::coroutine_handle<promise_type>::from_promise(*this)};
+    }
     std::suspend_never initial_suspend() noexcept { return {}; }
     std::suspend_never final_suspend() noexcept { return {}; }
     void return_void() {}
     void unhandled_exception() { throw; }
   };
+
+  std::coroutine_handle<> handle;
 };
 
 class CoroutineLifecycleTest : public LifecycleTest {
@@ -72,9 +76,10 @@ TEST_F(CoroutineLifecycleTest, WhatACoroutineThrowsIsLogged) {
     if (level == LogLevel::kError) logged.set_value(std::string(text));
   };
   Start(std::move(options));
-  AskAndThrow(http::CoroutineClient(*client_));
+  const Detached thrower = AskAndThrow(http::CoroutineClient(*client_));
   EXPECT_EQ(logged.get_future().get(),
             "the callback of a call threw: exception: of the user");
+  thrower.handle.destroy();
   EXPECT_TRUE(client_->Get("http://echo/").ok());
   mesh_->Shutdown(absl::InfiniteFuture());
 }
