@@ -13,7 +13,10 @@ absl::StatusOr<http::Response> HttpCall::Run() {
   if (!Enlist()) return environment_->core->gate().Check();
   while (true) {
     Step();
-    if (phase_ == Phase::kDone) return *std::move(result_);
+    if (phase_ == Phase::kDone) {
+      Conclude();  // before the destructor begins: a shutdown may look at it
+      return *std::move(result_);
+    }
     if (phase_ == Phase::kAwait) {
       exchange_->Wait(AwaitedEvents(), WaitUntil());
     } else {

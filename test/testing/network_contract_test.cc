@@ -148,9 +148,12 @@ TYPED_TEST(NetworkContract, TakesNoMoreThanABufferForOneThatDoesNotRead) {
   this->client_.Send(std::string(50'000'000, 'x'));
   this->world_.Settle();
   EXPECT_GT(this->client_.unsent.size(), 1'000'000u);
+  // The system's buffers may grow a little longer.
   const std::string_view piece = "x";
-  EXPECT_EQ(this->client_.stream().Write({&piece, 1}).code,
-            IoResult::Code::kBlocked);
+  EXPECT_TRUE(this->Until([&] {
+    return this->client_.stream().Write({&piece, 1}).code ==
+           IoResult::Code::kBlocked;
+  }));
   EXPECT_EQ(this->server_.received, "");
 }
 
