@@ -27,6 +27,7 @@ constexpr auto kOver = absl::StatusCode::kFailedPrecondition;
 class ForkTest : public StreamTest {
  protected:
   ForkTest() { text_.http2 = true; }  // one connection, for all callers
+  void SetUp() override { MESHLIB_SKIP_WITHOUT_ALLOCATION_IN_CHILDREN(); }
 
   // Runs `body` in a child, and gives how that ended: 0 if nothing failed.
   static int InChild(const std::function<void()>& body) {

@@ -38,9 +38,17 @@ inline void WaitForNoMeshThread() {
   while (!MeshThreads().empty()) std::this_thread::yield();
 }
 
+// AddressSanitizer's allocator, unlike the system's, keeps the locks that other
+// threads hold at a fork(): the child hangs where it allocates.
+#ifdef __SANITIZE_ADDRESS__
+#define MESHLIB_SKIP_WITHOUT_ALLOCATION_IN_CHILDREN() GTEST_SKIP()
+#else
+#define MESHLIB_SKIP_WITHOUT_ALLOCATION_IN_CHILDREN()
+#endif
+
 // ThreadSanitizer cannot follow threads that the child of a process with
 // several threads starts.
-#ifdef MESHLIB_TSAN
+#if defined(MESHLIB_TSAN) || defined(__SANITIZE_ADDRESS__)
 #define MESHLIB_SKIP_WITHOUT_THREADS_IN_CHILDREN() GTEST_SKIP()
 #else
 #define MESHLIB_SKIP_WITHOUT_THREADS_IN_CHILDREN()
