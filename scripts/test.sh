@@ -41,7 +41,7 @@ run_tests() {
   shift
   log="$root/$folder/ctest.log"
   "$@" ctest --test-dir "$root/$folder" -j"$jobs" --output-on-failure \
-    --no-tests=error -R "${only:-.}" > "$log" 2>&1 || status=$?
+    --timeout 300 --no-tests=error -R "${only:-.}" > "$log" 2>&1 || status=$?
   if [ "$status" -ne 0 ]; then
     grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed |^ +Start ' "$log" |
       tail -n 300
