@@ -176,7 +176,7 @@ TEST_F(ServerTest, KeepsFewOfTheRequestsThatAreSentAhead) {
   EXPECT_EQ(log_.requests.size(), 1u);
   // Those come to their turn.
   log_.last->SendHeaders({{":status", "204"}}, true).IgnoreError();
-  ASSERT_TRUE(Until([&] { return log_.requests.size() == 500'001u; }));
+  ASSERT_TRUE(Until([&] { return log_.requests.size() > 20'000u; }));
 }
 
 TEST_F(ServerTest, SaysContinueBeforeABody) {
