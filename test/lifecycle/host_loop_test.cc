@@ -39,7 +39,9 @@ class HostLoopTest : public StreamTest {
   void TearDown() override {
     client_.reset();
     mesh_.reset();
-    if (host_ != nullptr) EXPECT_EQ(host_->watched(), 0u);
+    if (host_ != nullptr) {
+      EXPECT_EQ(host_->watched(), 0u);
+    }
   }
 };
 
