@@ -243,7 +243,7 @@ ClientConnection::Drive ClientConnection::ReadOnce() {
     case event::IoResult::Code::kBlocked:
       return Drive::kStop;
     case event::IoResult::Code::kEnded:
-      codec_->ReceiveEnd(PeerHasAll(stream_->Descriptor()));
+      codec_->ReceiveEnd(Delivered());
       Fail(absl::UnavailableError("the peer closed the connection"));
       return Drive::kStop;
     case event::IoResult::Code::kFailed:
@@ -384,10 +384,15 @@ void ClientConnection::WakeLeader() {
 
 // --- What the loop has to do ---
 
+// Asks the system, and only where an exchange is there to be told.
+bool ClientConnection::Delivered() const {
+  return codec_->active() == 0 || PeerHasAll(stream_->Descriptor());
+}
+
 void ClientConnection::Fail(const absl::Status& reason) {
   if (closed_) return;
   closed_ = true;
-  codec_->ConnectionLost(reason, PeerHasAll(stream_->Descriptor()));
+  codec_->ConnectionLost(reason, Delivered());
   if (leader_ != nullptr) WakeLeader();
   PostWork();
 }

@@ -124,6 +124,7 @@ class ClientConnection final
   void GiveToLoop() MESHLIB_REQUIRES(mutex_);
   void WakeLeader() MESHLIB_REQUIRES(mutex_);
   void Fail(const absl::Status& reason) MESHLIB_REQUIRES(mutex_);
+  bool Delivered() const MESHLIB_REQUIRES(mutex_);  // as ClientCodec has it
   // To be called after everything that may change what the owner and the
   // loop have to know.
   void Settle() MESHLIB_REQUIRES(mutex_);

@@ -331,10 +331,8 @@ void Http1ClientCodec::ConnectionLost(const absl::Status& reason,
   draining_ = true;
   if (exchange_ == nullptr) return;
   counters_->Add(UpstreamCounter::kCxDestroyWithActiveRq);
-  exchange_->Fail(ExchangeFailure::kConnectionLost,
-                  std::string(reason.message()), Unprocessed(delivered));
-  changed_->Add(*exchange_);
-  Release();
+  FailExchange(ExchangeFailure::kConnectionLost, std::string(reason.message()),
+               Unprocessed(delivered));
 }
 
 // An idle connection that the peer closes when the next request is on its way.
@@ -344,8 +342,9 @@ bool Http1ClientCodec::Unprocessed(bool delivered) const {
          IsIdempotent(exchange_->request().method);
 }
 
-void Http1ClientCodec::FailExchange(ExchangeFailure failure, std::string text) {
-  exchange_->Fail(failure, std::move(text));
+void Http1ClientCodec::FailExchange(ExchangeFailure failure, std::string text,
+                                    bool unprocessed) {
+  exchange_->Fail(failure, std::move(text), unprocessed);
   changed_->Add(*exchange_);
   Release();
 }

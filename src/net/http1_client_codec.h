@@ -73,7 +73,8 @@ class Http1ClientCodec final : public ClientCodec, private Http1Handler {
   void EndShort();
   void Give(std::string_view piece);
   void Release();
-  void FailExchange(ExchangeFailure failure, std::string text);
+  void FailExchange(ExchangeFailure failure, std::string text,
+                    bool unprocessed = false);
   // Whether the connection ended before the request could reach the peer.
   bool Unprocessed(bool delivered) const;
   absl::Status Refuse(absl::Status status);
