@@ -64,10 +64,10 @@ struct Call::Faults {
   if (injected == PickFailure::kNone) {
     // A further pick for this request meets no filter again.
     state.GoTo(static_cast<uint32_t>(chain.filters.size()));
-    if (faults_ != nullptr) *faults_ = state;
-  } else if (faults_ != nullptr) {
+  }
+  if (faults_ != nullptr) {
     *faults_ = state;
-  } else {
+  } else if (injected != PickFailure::kNone) {
     faults_ = new Faults(state);
   }
   return injected;
