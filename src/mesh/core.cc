@@ -85,12 +85,15 @@ MeshOptions CopyOf(const MeshOptions& from) {
 }
 
 template <typename SharedLog>
+auto LogTo(SharedLog log) {
+  return [log = std::move(log)](LogLevel level, std::string_view text) {
+    (*log)(level, text);
+  };
+}
+
+template <typename SharedLog>
 cluster::EngineOptions WithLog(cluster::EngineOptions options, SharedLog log) {
-  if (log != nullptr) {
-    options.log = [log](LogLevel level, std::string_view text) {
-      (*log)(level, text);
-    };
-  }
+  if (log != nullptr) options.log = LogTo(std::move(log));
   return options;
 }
 
@@ -173,7 +176,7 @@ absl::Status Core::Apply(std::shared_ptr<const model::Config> config) {
 }
 
 absl::Status Core::Load(const std::string* text) {
-  const absl::Status status = gate_.Check();
+  absl::Status status = gate_.Check();
   if (!status.ok()) return status;
   auto config = LoadConfig(options_, text);
   if (!config.ok()) return config.status();
@@ -339,11 +342,7 @@ absl::StatusOr<std::unique_ptr<Mesh>> Core::Again() {
   if (loop_->hosted()) options.clock = nullptr;  // it is the loop's
   // Without one each process draws by itself.
   options.seed = seed_;
-  if (log_ != nullptr) {
-    options.log = [log = log_](LogLevel level, std::string_view text) {
-      (*log)(level, text);
-    };
-  }
+  if (log_ != nullptr) options.log = LogTo(log_);
   if (first_config_ == nullptr) return Mesh::Create(std::move(options));
   return MeshFactory::Create(first_config_, std::move(options));
 }

@@ -224,13 +224,12 @@ void AdsSession::TakeResource(Response& response, int index) {
   const auto& any = response.message.resources(index);
   if (TakeKnown(response, any.value())) return;
   DecodedResource decoded = decoder_.Decode(any.type_url(), any.value());
-  const std::string place = absl::StrCat("resources[", index, "]");
   if (decoded.message != nullptr &&
       ResourceTypeOf(OriginalNameOf(*decoded.message->GetDescriptor())) !=
           response.type) {
     response.nameless = true;
     response.errors.push_back(absl::StrCat(
-        place, ": has the type ",
+        "resources[", index, "]: has the type ",
         Quoted(OriginalNameOf(*decoded.message->GetDescriptor())),
         " in a response of ", Quoted(response.message.type_url())));
     return;
@@ -238,7 +237,8 @@ void AdsSession::TakeResource(Response& response, int index) {
   if (decoded.name.empty()) {
     response.nameless = true;
     response.errors.push_back(absl::StrCat(
-        place, ": ", decoded.ok() ? "has no name" : decoded.ErrorText()));
+        "resources[", index,
+        "]: ", decoded.ok() ? "has no name" : decoded.ErrorText()));
     return;
   }
   if (!response.seen.insert(decoded.name).second) {
@@ -282,7 +282,7 @@ void AdsSession::Accept(Response& response, DecodedResource decoded,
   state.value = std::move(decoded.value);
   state.bytes = bytes;
   state.version = decoded.version.empty() ? response.message.version_info()
-                                          : std::move(decoded.version);
+                                          : decoded.version;
   state.updated = response.now;
   state.notes = std::move(decoded.problems);
   type.by_bytes[base::XxHash64(bytes)] = decoded.name;
