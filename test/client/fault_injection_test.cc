@@ -55,11 +55,8 @@ class FaultInjectionTest : public ::testing::TestWithParam<bool> {
     text_.http2 = GetParam();
     backends_ = *meshlib::testing::StartBackends(1);
     text_.addresses = meshlib::testing::BackendAddresses(backends_);
-    MeshOptions options;
-    options.config_text = text_.ToString();
-    auto mesh = Mesh::Create(std::move(options));
-    ASSERT_TRUE(mesh.ok()) << mesh.status();
-    mesh_ = *std::move(mesh);
+    mesh_ = MeshOf(text_);
+    ASSERT_NE(mesh_, nullptr);
     client_ = *http::Client::Create(*mesh_);
   }
 

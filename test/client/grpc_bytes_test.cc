@@ -31,11 +31,8 @@ class GrpcBytesTest : public ::testing::Test {
     text.http2 = true;
     text.addresses = meshlib::testing::BackendAddresses(backends_);
     text.action = action;
-    MeshOptions options;
-    options.config_text = text.ToString();
-    auto mesh = Mesh::Create(std::move(options));
-    ASSERT_TRUE(mesh.ok()) << mesh.status();
-    mesh_ = *std::move(mesh);
+    mesh_ = MeshOf(text);
+    ASSERT_NE(mesh_, nullptr);
     client_ = *Client::Create(*mesh_, client_options);
   }
 

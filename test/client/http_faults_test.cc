@@ -29,11 +29,8 @@ class HttpFaultsTest : public ::testing::TestWithParam<bool> {
     text.action = action;
     text.cluster = cluster;
     text.virtual_host = virtual_host;
-    MeshOptions options;
-    options.config_text = text.ToString();
-    auto mesh = Mesh::Create(std::move(options));
-    ASSERT_TRUE(mesh.ok()) << mesh.status();
-    mesh_ = *std::move(mesh);
+    mesh_ = MeshOf(text);
+    ASSERT_NE(mesh_, nullptr);
     client_ = *http::Client::Create(*mesh_);
   }
 

@@ -86,11 +86,8 @@ class HttpFilterTest : public ::testing::TestWithParam<bool> {
     text_.http2 = GetParam();
     backends_ = *meshlib::testing::StartBackends(hosts);
     text_.addresses = meshlib::testing::BackendAddresses(backends_);
-    MeshOptions options;
-    options.config_text = text_.ToString();
-    auto mesh = Mesh::Create(std::move(options));
-    ASSERT_TRUE(mesh.ok()) << mesh.status();
-    mesh_ = *std::move(mesh);
+    mesh_ = MeshOf(text_);
+    ASSERT_NE(mesh_, nullptr);
     for (const char* name : {"a", "b"}) {
       options_.filters.push_back(
           [this, name] { return std::make_unique<Recorder>(log_, name); });

@@ -26,11 +26,8 @@ class HttpStreamTest : public ::testing::TestWithParam<bool> {
     text_.http2 = GetParam();
     text_.addresses = meshlib::testing::BackendAddresses(backends_);
     text_.action = action;
-    MeshOptions options;
-    options.config_text = text_.ToString();
-    auto mesh = Mesh::Create(std::move(options));
-    ASSERT_TRUE(mesh.ok()) << mesh.status();
-    mesh_ = *std::move(mesh);
+    mesh_ = MeshOf(text_);
+    ASSERT_NE(mesh_, nullptr);
     client_ = *Client::Create(*mesh_);
   }
 

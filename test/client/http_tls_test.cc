@@ -83,11 +83,8 @@ class HttpTlsTest : public ::testing::TestWithParam<bool> {
         "validation_context: {trusted_ca: ", File("root.pem"),
         ", match_typed_subject_alt_names: [{san_type: URI, matcher: {exact: '",
         uri, "'}}]}}}}");
-    MeshOptions options;
-    options.config_text = text.ToString();
-    auto mesh = Mesh::Create(std::move(options));
-    ASSERT_TRUE(mesh.ok()) << mesh.status();
-    mesh_ = *std::move(mesh);
+    mesh_ = MeshOf(text);
+    ASSERT_NE(mesh_, nullptr);
     client_ = *http::Client::Create(*mesh_);
   }
 

@@ -1,8 +1,11 @@
 #ifndef MESHLIB_TEST_CLIENT_TEST_MESH_H_
 #define MESHLIB_TEST_CLIENT_TEST_MESH_H_
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -109,6 +112,15 @@ struct MeshText {
                         endpoints, more_clusters);
   }
 };
+
+// Null, with a failure of the test, where the text is refused.
+inline std::unique_ptr<Mesh> MeshOf(const MeshText& text) {
+  MeshOptions options;
+  options.config_text = text.ToString();
+  auto mesh = Mesh::Create(std::move(options));
+  EXPECT_TRUE(mesh.ok()) << mesh.status();
+  return mesh.ok() ? *std::move(mesh) : nullptr;
+}
 
 // A counter of its cluster; UINT64_MAX: there is none.
 inline uint64_t CountedIn(Mesh& mesh, std::string_view name) {

@@ -14,6 +14,7 @@
 #include "net/http_server.h"
 #include "net/socket_network.h"
 #include "net/tls_stream.h"
+#include "test/net/run_until.h"
 
 namespace meshlib::net {
 
@@ -193,9 +194,7 @@ class ServerTest : public ::testing::Test, public ServerHandlerFactory {
   }
   // Runs the loop until something holds; false if it does not within seconds.
   bool Until(const std::function<bool()>& done) {
-    const absl::Time end = absl::Now() + absl::Seconds(20);
-    while (!done() && absl::Now() < end) loop_->RunOnce(absl::Milliseconds(10));
-    return done();
+    return RunUntil(*loop_, done);
   }
   // Runs what there is to run, as far as one can know.
   void Settle() {

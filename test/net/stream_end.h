@@ -10,6 +10,7 @@
 #include "event/epoll_loop.h"
 #include "event/stream.h"
 #include "meshlib/testing/fake_clock.h"
+#include "test/net/run_until.h"
 
 namespace meshlib::net {
 
@@ -76,9 +77,7 @@ class StreamEnd final : public event::StreamHandler {
 struct TestLoop {
   // Runs it until something holds; false if it does not within seconds.
   bool Until(const std::function<bool()>& done) {
-    const absl::Time end = absl::Now() + absl::Seconds(20);
-    while (!done() && absl::Now() < end) loop->RunOnce(absl::Milliseconds(10));
-    return done();
+    return RunUntil(*loop, done);
   }
 
   testing::FakeClock clock;

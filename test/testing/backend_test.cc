@@ -14,6 +14,7 @@
 #include "meshlib/clock.h"
 #include "net/socket_network.h"
 #include "security/tls_context.h"
+#include "test/net/run_until.h"
 #include "test/net/server_harness.h"
 #include "test/security/test_certificates.h"
 
@@ -32,9 +33,7 @@ using Fault = BackendAnswer::Fault;
 class BackendTest : public ::testing::Test {
  protected:
   bool Until(const std::function<bool()>& done) {
-    const absl::Time end = absl::Now() + absl::Seconds(20);
-    while (!done() && absl::Now() < end) loop_->RunOnce(absl::Milliseconds(10));
-    return done();
+    return net::RunUntil(*loop_, done);
   }
   // The whole of an HTTP/1.1 response to a request that closes, or what came
   // of it.
