@@ -1,4 +1,4 @@
-#include "base/strings.h"
+#include "xds/loader.h"
 
 #include <fcntl.h>
 #include <poll.h>
