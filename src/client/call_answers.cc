@@ -6,12 +6,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/call_runner.h"
-#include "client/grpc_wire.h"
 #include "mesh/target_state.h"
 #include "model/headers.h"
+#include "net/grpc_status.h"
 
 namespace meshlib::client {
 namespace {
+
+// How often a call looks whether its target is known by now.
+constexpr absl::Duration kLook = absl::Milliseconds(5);
 
 // As Envoy answers by itself.
 http::Response FaultResponse(const resilience::FaultAnswer& answer,

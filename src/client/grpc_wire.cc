@@ -7,18 +7,17 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/strings.h"
 #include "net/grpc_framing.h"
+#include "net/grpc_status.h"
 
 namespace meshlib::client {
 namespace {
 
 constexpr std::string_view kOwn = "grpc-";
 constexpr std::string_view kDetails = "grpc-status-details-bin";
-constexpr int kMostStatus = 16;
 
 bool StartsWith(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
@@ -48,27 +47,6 @@ absl::Status Check(const Header& header) {
                      "\": the value is not printable ASCII"));
   }
   return absl::OkStatus();
-}
-
-// gRPC's "HTTP to gRPC Status Code Mapping".
-absl::StatusCode CodeOfHttp(int status) {
-  switch (status) {
-    case 400:
-      return absl::StatusCode::kInternal;
-    case 401:
-      return absl::StatusCode::kUnauthenticated;
-    case 403:
-      return absl::StatusCode::kPermissionDenied;
-    case 404:
-      return absl::StatusCode::kUnimplemented;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return absl::StatusCode::kUnavailable;
-    default:
-      return absl::StatusCode::kUnknown;
-  }
 }
 
 void AddBinary(std::string_view name, std::string_view value,
@@ -118,7 +96,7 @@ absl::StatusOr<http::Request> GrpcRequest(
   request.timeout = options.timeout;
   request.hash = options.hash;
   request.headers = {{"te", "trailers"},
-                     {"content-type", kGrpcContentType},
+                     {"content-type", net::kGrpcContentType},
                      {"user-agent", "grpc-meshlib"}};
   if (options.timeout != absl::InfiniteDuration()) {
     request.headers.Add("grpc-timeout", GrpcTimeout(options.timeout));
@@ -155,78 +133,23 @@ grpc_bytes::Metadata GrpcMetadata(const http::Headers& headers) {
   return metadata;
 }
 
-std::string PercentEncode(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char c : text) {
-    if (c >= ' ' && c <= '~' && c != '%') {
-      encoded.push_back(c);
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    encoded += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-  }
-  return encoded;
-}
-
-std::string PercentDecode(std::string_view text) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-  };
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool escaped = text[i] == '%' && i + 2 < text.size() &&
-                         digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
-    // What is no escape stays as it is: nothing is lost.
-    if (!escaped) {
-      decoded.push_back(text[i]);
-      continue;
-    }
-    decoded.push_back(
-        static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2])));
-    i += 2;
-  }
-  return decoded;
-}
-
 std::optional<absl::Status> GrpcStatusOf(const http::Headers& headers) {
   const std::optional<std::string_view> text = headers.Get("grpc-status");
   if (!text.has_value()) return std::nullopt;
-  int code = 0;
-  if (!absl::SimpleAtoi(base::ToAbsl(*text), &code) || code < 0 ||
-      code > kMostStatus) {
-    return absl::UnknownError(
-        absl::StrCat("grpc-status \"", base::Excerpt(*text), "\""));
-  }
-  if (code == 0) return absl::OkStatus();
-  return absl::Status(static_cast<absl::StatusCode>(code),
-                      PercentDecode(headers.Get("grpc-message").value_or("")));
+  return net::ParseGrpcStatus(*text, headers.Get("grpc-message").value_or(""));
 }
 
 absl::Status GrpcStatusOf(const http::ResponseHead& head,
                           const http::Headers& trailers) {
   if (auto status = GrpcStatusOf(trailers)) return *status;
   if (auto status = GrpcStatusOf(head.headers)) return *status;
-  if (head.status != 200) {
-    return absl::Status(
-        CodeOfHttp(head.status),
-        absl::StrCat("HTTP status ", head.status, " without a grpc-status"));
-  }
-  if (!HasGrpcBody(head)) {
-    return absl::UnknownError(absl::StrCat(
-        "content-type \"",
-        base::Excerpt(head.headers.Get("content-type").value_or("")),
-        "\", want application/grpc"));
-  }
-  return absl::UnknownError("the response ended without a grpc-status");
+  return net::MissingGrpcStatus(head.status,
+                                head.headers.Get("content-type").value_or(""));
 }
 
 bool HasGrpcBody(const http::ResponseHead& head) {
-  const std::string_view type = head.headers.Get("content-type").value_or("");
-  return head.status == 200 && StartsWith(type, kGrpcContentType);
+  return net::IsGrpcBody(head.status,
+                         head.headers.Get("content-type").value_or(""));
 }
 
 absl::StatusOr<std::string> OnlyGrpcMessage(std::string_view body,

@@ -16,8 +16,6 @@
 
 namespace meshlib::client {
 
-inline constexpr std::string_view kGrpcContentType = "application/grpc";
-
 // The request of a call, without messages. InvalidArgument: its metadata.
 absl::StatusOr<http::Request> GrpcRequest(
     std::string_view method, const grpc_bytes::CallOptions& options);
@@ -42,10 +40,6 @@ bool HasGrpcBody(const http::ResponseHead& head);
 // The one message of a unary response.
 absl::StatusOr<std::string> OnlyGrpcMessage(std::string_view body,
                                             size_t max_bytes);
-
-std::string PercentDecode(std::string_view text);
-// The other way round.
-std::string PercentEncode(std::string_view text);
 
 }  // namespace meshlib::client
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "net/grpc_framing.h"
+#include "net/grpc_status.h"
 #include "routing/timeouts.h"
 
 namespace meshlib::client {
@@ -29,11 +30,11 @@ TEST(GrpcWire, SaysTimeoutsInAtMostEightDigitsRoundedUp) {
 }
 
 TEST(GrpcWire, DecodesMessagesAndKeepsWhatIsNoEscape) {
-  EXPECT_EQ(PercentDecode("all%20fine"), "all fine");
-  EXPECT_EQ(PercentDecode("%E4%bd%a0"), "\xe4\xbd\xa0");
-  EXPECT_EQ(PercentDecode("100%"), "100%");
-  EXPECT_EQ(PercentDecode("%zz%4"), "%zz%4");
-  EXPECT_EQ(PercentDecode("%41"), "A");
+  EXPECT_EQ(net::PercentDecode("all%20fine"), "all fine");
+  EXPECT_EQ(net::PercentDecode("%E4%bd%a0"), "\xe4\xbd\xa0");
+  EXPECT_EQ(net::PercentDecode("100%"), "100%");
+  EXPECT_EQ(net::PercentDecode("%zz%4"), "%zz%4");
+  EXPECT_EQ(net::PercentDecode("%41"), "A");
 }
 
 TEST(GrpcWire, MapsHttpStatusesWhereThereIsNoOther) {
