@@ -8,6 +8,7 @@
 
 #include "base/dns.h"
 #include "model/cluster.h"
+#include "model/control_plane.h"
 #include "model/endpoints.h"
 #include "model/listener.h"
 #include "model/locality.h"
@@ -42,6 +43,9 @@ struct Config {
   // Of clusters that name them they are part already; these are for clusters
   // that come later.
   std::vector<std::shared_ptr<const TlsSecret>> secrets;
+
+  // Who is asked for the rest; null: nobody, this is all there is.
+  std::shared_ptr<const ControlPlane> control_plane;
 };
 
 }  // namespace meshlib::model

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -306,6 +307,10 @@ struct RouteConfig {
   std::vector<MirrorPolicy> request_mirror_policies;
   std::vector<FilterOverride> filters;
 };
+
+// Adds the names of all clusters that requests may go to by these routes; not
+// those that only a request's header names.
+void AddClusterNames(const RouteConfig& routes, std::set<std::string>& names);
 
 }  // namespace meshlib::model
 

@@ -1,5 +1,6 @@
 #include "xds/ads_session.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -332,6 +333,17 @@ void AdsSession::DropAbsent(Response& response) {
 void AdsSession::Clear(TypeState& type, ResourceState& state) {
   if (!state.bytes.empty()) type.by_bytes.erase(base::XxHash64(state.bytes));
   state = {};
+}
+
+bool AdsSession::waiting() const {
+  return std::any_of(types_.begin(), types_.end(), [](const TypeState& type) {
+    if (!type.subscribed) return false;
+    if (type.all) return !type.received;
+    return std::any_of(
+        type.resources.begin(), type.resources.end(), [](const auto& resource) {
+          return resource.second.status == ResourceStatus::kRequested;
+        });
+  });
 }
 
 const ResourceState* AdsSession::Find(ResourceType type,

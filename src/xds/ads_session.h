@@ -130,6 +130,9 @@ class AdsSession {
   }
   // Whether an answer has come, or the time for it is over.
   bool received(ResourceType type) const { return Of(type).received; }
+  // Whether something that was asked for has neither come nor is known not to
+  // exist.
+  bool waiting() const;
   const std::string& version(ResourceType type) const {
     return Of(type).version;
   }

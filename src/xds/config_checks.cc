@@ -209,6 +209,7 @@ void ConfigChecks::CheckAggregates(const model::Config& config,
 
 void ConfigChecks::NoteMissingResources(const model::Config& config,
                                         Problems& problems) const {
+  if (config.control_plane != nullptr) return;  // it sends them
   absl::flat_hash_set<std::string_view> assignments;
   for (const auto& endpoints : config.endpoints) {
     assignments.insert(endpoints->cluster_name);

@@ -16,6 +16,7 @@
 #include "xds/config_checks.h"
 #include "xds/convert_bootstrap.h"
 #include "xds/convert_config_source.h"
+#include "xds/convert_control_plane.h"
 #include "xds/convert_errors.h"
 #include "xds/convert_resource.h"
 #include "xds/loader.h"
@@ -86,10 +87,21 @@ class Collector final : public ResourceSink {
   void OnGrpcBootstrap(const GrpcBootstrap& bootstrap,
                        const ResourceContext& context) override {
     config_.node = ConvertGrpcNode(bootstrap.node);
-    context.Report(Severity::kNote, "xds_servers",
-                   "control planes are not connected to yet; only the node "
-                   "of this bootstrap is used",
-                   ProblemKind::kUnsupported);
+    if (bootstrap.xds_servers.size() > 1) {
+      context.Report(Severity::kNote, "xds_servers[1]",
+                     "only the first server is asked",
+                     ProblemKind::kUnsupported);
+    }
+    auto control_plane = ConvertGrpcControlPlane(bootstrap);
+    if (!control_plane.ok()) {
+      context.Report(Severity::kError, "xds_servers[0]",
+                     std::string(control_plane.status().message()));
+      return;
+    }
+    config_.control_plane = control_plane->control_plane;
+    checks_.AddCluster(control_plane->cluster->name, false,
+                       PlaceOf("xds_servers[0]", context));
+    config_.clusters.push_back(control_plane->cluster);
   }
 
   // Loads the files that the configuration named, until there are no new ones.
@@ -106,6 +118,10 @@ class Collector final : public ResourceSink {
     if (complete) checks_.Finish(config_, problems_);
     if (problems_.has_errors()) return nullptr;
     for (auto& cluster : config_.clusters) {
+      if (config_.control_plane != nullptr &&
+          config_.control_plane->cluster == cluster->name) {
+        cluster = WithKeepalive(std::move(cluster));
+      }
       cluster = model::WithSecrets(std::move(cluster), config_.secrets);
     }
     for (auto& listener : config_.listeners) {

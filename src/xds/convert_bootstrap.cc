@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "xds/check_bootstrap.h"
 #include "xds/convert_config_source.h"
+#include "xds/convert_control_plane.h"
 #include "xds/convert_dns.h"
 #include "xds/convert_values.h"
 
@@ -101,9 +102,6 @@ void ConvertDynamicResources(const bootstrap::Bootstrap::DynamicResources& in,
   if (in.has_ads_config()) {
     ConvertApiConfigSource(in.ads_config(), "ads_config", true, errors,
                            deferred);
-    errors.UnsupportedAt("ads_config",
-                         "control planes are not connected to yet; static "
-                         "resources are used");
   }
 }
 
@@ -137,6 +135,7 @@ void ConvertBootstrap(const bootstrap::Bootstrap& in, FieldErrors& errors,
   out.dns_resolver = ConvertDefaultDnsResolver(in, errors);
   if (in.has_dynamic_resources()) {
     ConvertDynamicResources(in.dynamic_resources(), errors, deferred);
+    out.control_plane = ConvertControlPlane(in, errors);
   }
   CheckBootstrap(in, errors);
 }

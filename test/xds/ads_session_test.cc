@@ -11,6 +11,7 @@
 #include "meshlib/xds/envoy/config/cluster/v3/cluster.pb.h"
 #include "meshlib/xds/envoy/config/endpoint/v3/endpoint.pb.h"
 #include "meshlib/xds/envoy/service/discovery/v3/discovery.pb.h"
+#include "test/xds/ads_messages.h"
 
 namespace meshlib::xds {
 namespace {
@@ -80,17 +81,10 @@ class AdsSessionTest : public ::testing::Test, public AdsObserver {
   }
 
   void Begin(ResourceType type, const std::string& version) {
-    response_.Clear();
-    response_.set_type_url(std::string(TypeUrlOf(type)));
-    response_.set_version_info(version);
-    response_.set_nonce("nonce " + version);
+    response_ = EmptyResponse(type, version);
   }
   void Add(const Message& message) {
-    response_.add_resources()->PackFrom(message);
-    auto& any = *response_.mutable_resources()->rbegin();
-    std::string url = any.type_url();
-    const size_t at = url.find("meshlib.xds.");
-    any.set_type_url(url.erase(at, 12));
+    PackOriginal(message, *response_.add_resources());
   }
   // Gives what was changed.
   std::vector<std::string> Receive() {
