@@ -24,10 +24,10 @@ http::Response FaultResponse(const resilience::FaultAnswer& answer,
   response.details = "fault_filter_abort";
   if (model::IsGrpc(request)) {
     response.status = 200;
-    response.headers.Add("content-type", kGrpcContentType);
+    response.headers.Add("content-type", net::kGrpcContentType);
     response.headers.Add("grpc-status",
                          absl::StrCat(*answer.GrpcStatusFor(request)));
-    response.headers.Add("grpc-message", PercentEncode(answer.body));
+    response.headers.Add("grpc-message", net::PercentEncode(answer.body));
     return response;
   }
   response.status = answer.http_status;
@@ -102,16 +102,18 @@ void CallRunner::NotForwarded(const routing::CompiledRoute& route,
 void CallRunner::Fail(PickFailure reason) {
   if (answered_) return Finish();
   if (reason == PickFailure::kDelayed) return;
-  PickResult result;
-  result.failure = reason;
-  const absl::Status status = result.status();
-  FinishWith(absl::Status(
-      status.code(),
-      absl::StrCat(
-          "target \"", target_.authority(), "\": ", status.message(),
-          call_.attempts() == 0
-              ? ""
-              : absl::StrCat(" (after ", call_.attempts(), " attempts)"))));
+  cluster::Engine& engine = environment_->core->engine();
+  if (mesh::WaitsForNews(reason) && engine.awaits_news()) {
+    retry_at_ = Now() + kLook;
+    phase_ = Phase::kBackoff;
+    return;
+  }
+  const absl::Status status =
+      environment_->core->StatusOf(reason, target_.authority());
+  if (call_.attempts() == 0) return FinishWith(status);
+  FinishWith(absl::Status(status.code(),
+                          absl::StrCat(status.message(), " (after ",
+                                       call_.attempts(), " attempts)")));
 }
 
 }  // namespace meshlib::client

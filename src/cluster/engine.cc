@@ -148,6 +148,10 @@ void Engine::BindTarget(Target& target) {
   target.binding = {};
   if (!resolution.ok()) {
     target.status = resolution.status();
+    // A control plane may yet name it.
+    if (config_->control_plane != nullptr && absl::IsNotFound(target.status)) {
+      target.status = absl::UnavailableError(target.status.message());
+    }
     return;
   }
   target.status = absl::OkStatus();
@@ -202,6 +206,18 @@ const resilience::FaultStats* Engine::FaultStatsOf(
   return found == fault_stats_.end() ? nullptr : found->second.get();
 }
 
+void Engine::SetNews(bool awaited, std::string why_not) {
+  base::MutexLock lock(publish_mutex_);
+  why_no_news_ = std::move(why_not);
+  // Release pairs with the acquire in awaits_news().
+  awaits_news_.store(awaited, std::memory_order_release);
+}
+
+std::string Engine::WhyNoNews() const {
+  base::MutexLock lock(publish_mutex_);
+  return why_no_news_;
+}
+
 absl::StatusOr<uint32_t> Engine::Bind(std::string_view authority) {
   uint32_t id = 0;
   while (id < targets_.size() && targets_[id]->used) ++id;
@@ -222,6 +238,18 @@ void Engine::Unbind(uint32_t target) {
   targets_[target]->used = false;
   targets_[target]->binding = {};
   // The binding in the snapshot is harmless: nobody asks for it any more.
+}
+
+std::vector<std::string> Engine::BoundAuthorities() const {
+  std::vector<std::string> out;
+  for (const auto& target : targets_) {
+    if (target->used) out.push_back(target->authority);
+  }
+  return out;
+}
+
+const std::string& Engine::AuthorityOf(uint32_t target) const {
+  return targets_[target]->authority;
 }
 
 absl::Status Engine::TargetStatus(uint32_t target) const {

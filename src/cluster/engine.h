@@ -72,6 +72,13 @@ class Engine {
   // Waits until another snapshot than `seen` may be out, or for `timeout` of
   // real time. Returns the number of the latest.
   uint64_t WaitForPublish(uint64_t seen, absl::Duration timeout);
+  // Whether a control plane is about to say what picks do not know yet: whoever
+  // can had better wait a little.
+  bool awaits_news() const {
+    return awaits_news_.load(std::memory_order_acquire);
+  }
+  // What keeps the news away; empty: nothing is known of it.
+  std::string WhyNoNews() const;
 
   // --- Control side ---
   // Puts a whole configuration in the place of the last. Every cluster is
@@ -79,10 +86,16 @@ class Engine {
   // version stays.
   absl::Status Apply(std::shared_ptr<const model::Config> config);
 
+  // What awaits_news() and WhyNoNews() answer from now on.
+  void SetNews(bool awaited, std::string why_not);
+
   // Makes a target of an authority: its id in Snapshot::targets. Until
   // Unbind(), each configuration binds it anew.
   absl::StatusOr<uint32_t> Bind(std::string_view authority);
   void Unbind(uint32_t target);
+  // Of the targets that are bound now; each as often as it is.
+  std::vector<std::string> BoundAuthorities() const;
+  const std::string& AuthorityOf(uint32_t target) const;
 
   // Why the target has no binding now; OK if it has.
   absl::Status TargetStatus(uint32_t target) const;
@@ -147,8 +160,11 @@ class Engine {
   std::atomic<const Snapshot*> snapshot_{nullptr};
   std::atomic<bool> shut_down_{false};
 
-  base::Mutex publish_mutex_;
+  std::atomic<bool> awaits_news_{false};
+
+  mutable base::Mutex publish_mutex_;
   base::CondVar published_;
+  std::string why_no_news_ MESHLIB_GUARDED_BY(publish_mutex_);
   uint64_t publications_ MESHLIB_GUARDED_BY(publish_mutex_) = 0;
 
   AttentionList attention_;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/strings.h"
 #include "event/ares_resolver.h"
+#include "mesh/ads_client.h"
 #include "xds/secret_file.h"
 
 namespace meshlib::mesh {
@@ -172,7 +173,33 @@ absl::StatusOr<std::shared_ptr<Core>> Core::Create(
 }
 
 absl::Status Core::Apply(std::shared_ptr<const model::Config> config) {
-  return loop_->RunNow([&] { return engine_.Apply(std::move(config)); });
+  return loop_->RunNow([&] { return Use(std::move(config)); });
+}
+
+absl::Status Core::Use(std::shared_ptr<const model::Config> config) {
+  if (ads_ != nullptr && config->control_plane != nullptr) {
+    if (auto whole = ads_->Rebase(config)) {
+      return engine_.Apply(std::move(whole));
+    }
+  }
+  StopAds();
+  const bool asks = config->control_plane != nullptr;
+  if (asks) {
+    ads_ = std::make_shared<AdsClient>(this, config, CustomPolicies(options_));
+    for (const std::string& target : engine_.BoundAuthorities()) {
+      ads_->AddTarget(target);
+    }
+  }
+  absl::Status status = engine_.Apply(std::move(config));
+  if (asks) ads_->Begin();
+  return status;
+}
+
+void Core::StopAds() {
+  if (ads_ == nullptr) return;
+  ads_->Stop();
+  ads_ = nullptr;
+  engine_.SetNews(false, "");
 }
 
 absl::Status Core::Load(const std::string* text) {
@@ -184,7 +211,12 @@ absl::Status Core::Load(const std::string* text) {
 }
 
 absl::StatusOr<uint32_t> Core::Bind(std::string_view authority) {
-  return loop_->RunNow([&] { return engine_.Bind(authority); });
+  return loop_->RunNow([&] {
+    if (ads_ != nullptr) ads_->AddTarget(authority);
+    auto target = engine_.Bind(authority);
+    if (ads_ != nullptr && !target.ok()) ads_->RemoveTarget(authority);
+    return target;
+  });
 }
 
 void Core::Unbind(uint32_t target) {
@@ -192,14 +224,33 @@ void Core::Unbind(uint32_t target) {
   // The host's thread may wait for this one, and the loop may end before it.
   if (loop_->hosted() && !loop_->OnHost()) {
     loop_->io().Post(
-        [core = shared_from_this(), target] { core->engine_.Unbind(target); });
+        [core = shared_from_this(), target] { core->UnbindNow(target); });
     return;
   }
-  loop_->RunNow([&] { engine_.Unbind(target); });
+  loop_->RunNow([&] { UnbindNow(target); });
+}
+
+void Core::UnbindNow(uint32_t target) {
+  if (ads_ != nullptr) ads_->RemoveTarget(engine_.AuthorityOf(target));
+  engine_.Unbind(target);
 }
 
 absl::Status Core::TargetStatus(uint32_t target) {
   return loop_->RunNow([&] { return engine_.TargetStatus(target); });
+}
+
+absl::Status Core::StatusOf(PickFailure failure,
+                            std::string_view authority) const {
+  PickResult result;
+  result.failure = failure;
+  const absl::Status status = result.status();
+  std::string text = absl::StrCat("target \"", base::ToAbsl(authority),
+                                  "\": ", status.message());
+  const std::string news = engine_.WhyNoNews();
+  if (WaitsForNews(failure) && !news.empty()) {
+    absl::StrAppend(&text, "; ", news);
+  }
+  return absl::Status(status.code(), text);
 }
 
 std::shared_ptr<const lb::Balancer> Core::BalancerOf(std::string_view cluster) {
@@ -325,7 +376,10 @@ void Core::Join() {
     tls_sources_.Stop();
   }
   if (!loop_->hosted()) loop_->Stop();
-  loop_->RunNow([this] { engine_.StopDns(); });
+  loop_->RunNow([this] {
+    StopAds();
+    engine_.StopDns();
+  });
 }
 
 // --- After a fork ---

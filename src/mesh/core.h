@@ -22,10 +22,13 @@
 #include "mesh/pending_calls.h"
 #include "mesh/transport.h"
 #include "meshlib/mesh.h"
+#include "meshlib/pick.h"
 #include "model/config.h"
 #include "security/client_tls_sources.h"
 
 namespace meshlib::mesh {
+
+class AdsClient;
 
 // As EngineOptions::make_resolver. Null: c-ares, if the options allow it.
 using ResolverFactory = absl::AnyInvocable<std::unique_ptr<event::Resolver>(
@@ -66,6 +69,8 @@ class Core : public std::enable_shared_from_this<Core> {
   absl::StatusOr<uint32_t> Bind(std::string_view authority);
   void Unbind(uint32_t target);
   absl::Status TargetStatus(uint32_t target);
+  // Why a pick for the target fails, with what is known of the control plane.
+  absl::Status StatusOf(PickFailure failure, std::string_view authority) const;
   absl::Time RunPending();
   // As Mesh::Shutdown().
   void Shutdown(absl::Time deadline);
@@ -92,6 +97,11 @@ class Core : public std::enable_shared_from_this<Core> {
   // The deleter.
   static void LetGo(Core* core);
 
+  // On the loop.
+  absl::Status Use(std::shared_ptr<const model::Config> config);
+  void StopAds();
+  void UnbindNow(uint32_t target);
+
   event::EpollLoop* OwnLoop();
   Transport* transport();
   void AbortCalls(bool own);
@@ -117,12 +127,22 @@ class Core : public std::enable_shared_from_this<Core> {
   // The same, for a child, where the lock may be held by nobody.
   std::atomic<Transport*> made_transport_{nullptr};
   cluster::Engine engine_;
+  std::shared_ptr<AdsClient> ads_;  // on the loop; null: no control plane
 };
 
 // A configuration from `options`: config_text, else config_path.
 // InvalidArgument lists the problems.
 absl::StatusOr<std::shared_ptr<const model::Config>> LoadConfig(
     const MeshOptions& options, const std::string* text);
+
+// Whether another configuration would mend it.
+inline bool WaitsForNews(PickFailure failure) {
+  return failure == PickFailure::kNotReady ||
+         failure == PickFailure::kUnknownCluster;
+}
+
+// The names of the application's own load balancing policies.
+std::vector<std::string> CustomPolicies(const MeshOptions& options);
 
 // A mesh from a configuration that was loaded (and perhaps changed) already;
 // config_path and config_text are not read. For meshctl and tests.

@@ -7,6 +7,14 @@
 
 namespace meshlib::mesh {
 
+std::vector<std::string> CustomPolicies(const MeshOptions& options) {
+  std::vector<std::string> names;
+  for (const auto& factory : options.load_balancers) {
+    names.emplace_back(factory->name());
+  }
+  return names;
+}
+
 absl::StatusOr<std::shared_ptr<const model::Config>> LoadConfig(
     const MeshOptions& options, const std::string* text) {
   if (text == nullptr && options.config_path.empty()) {
@@ -14,9 +22,7 @@ absl::StatusOr<std::shared_ptr<const model::Config>> LoadConfig(
         "no configuration: MeshOptions::config_path is empty");
   }
   xds::LoadOptions load;
-  for (const auto& factory : options.load_balancers) {
-    load.custom_policies.emplace_back(factory->name());
-  }
+  load.custom_policies = CustomPolicies(options);
   xds::LoadResult result = text != nullptr
                                ? xds::LoadConfigText("config_text", *text, load)
                                : xds::LoadConfig(options.config_path, load);

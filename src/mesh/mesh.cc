@@ -61,9 +61,11 @@ absl::Status Mesh::WaitReady(const Target& target, absl::Time deadline) {
       result.failure == PickFailure::kTlsRequired) {
     return absl::OkStatus();  // there are routes: for other requests
   }
-  return absl::DeadlineExceededError(
-      absl::StrCat("target \"", target.authority(),
-                   "\" is not ready: ", result.status().message()));
+  const absl::Status binding =
+      core_->TargetStatus(mesh::TargetAccess::IdOf(target));
+  return absl::DeadlineExceededError(absl::StrCat(
+      core_->StatusOf(result.failure, target.authority()).message(),
+      binding.ok() ? "" : "; ", binding.message()));
 }
 
 absl::StatusOr<ClusterTotals> Mesh::Totals(std::string_view cluster) const {
