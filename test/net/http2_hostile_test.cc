@@ -74,6 +74,20 @@ TEST(Http2Hostile, FloodsEndTheSession) {
   }
 }
 
+// gRPC's libraries measure the bandwidth so.
+TEST(Http2Hostile, APingForEachDataFrameIsNoFlood) {
+  const absl::Time now = absl::UnixEpoch();
+  const std::string ping = Frame(kPing, 0, 0, "12345678");
+  FrameGuard guard(Http2FloodLimits(), false, now);
+  for (int i = 0; i < 10000; ++i) {
+    guard.OnDataFrameSent();
+    guard.Scan(ping, now);
+  }
+  EXPECT_FALSE(guard.violation().has_value());
+  for (int i = 0; i < 201; ++i) guard.Scan(ping, now);
+  EXPECT_EQ(guard.violation(), Http2Flood::kPing);
+}
+
 TEST(Http2Hostile, RequestsOnIdsThatWerePassedOver) {
   const std::string first = Frame(kHeaders, kEndHeaders, 1, GetBlock());
   const std::string third = Frame(kHeaders, kEndHeaders, 5, GetBlock());

@@ -84,7 +84,9 @@ bool FrameGuard::Judge(absl::Time now) {
     case NGHTTP2_SETTINGS:
       return Charge(Http2Flood::kSettings, now);
     case NGHTTP2_PING:
-      return Charge(Http2Flood::kPing, now);
+      if (free_pings_ == 0) return Charge(Http2Flood::kPing, now);
+      --free_pings_;
+      return false;
     case NGHTTP2_RST_STREAM:
       if (free_resets_ == 0) return Charge(Http2Flood::kReset, now);
       --free_resets_;

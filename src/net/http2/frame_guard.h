@@ -30,6 +30,8 @@ std::string_view Http2FloodName(Http2Flood kind);
 // Bursts; each refills in `refill`. What honest peers send stays far below.
 struct Http2FloodLimits {
   uint32_t settings = 50;
+  // Beyond one for each DATA frame that we sent: gRPC's peers measure the
+  // bandwidth by a ping after data.
   uint32_t pings = 200;
   // Beyond one for each stream.
   uint32_t resets = 200;
@@ -61,7 +63,10 @@ class FrameGuard {
   // that was. Only the ids that were passed over last are known.
   bool out_of_order() const { return out_of_order_; }
 
-  void OnDataFrameSent() { free_window_updates_ += 10; }
+  void OnDataFrameSent() {
+    free_window_updates_ += 10;
+    ++free_pings_;
+  }
   // Of either side.
   void OnStreamOpened() { ++free_resets_; }
 
@@ -80,6 +85,7 @@ class FrameGuard {
   uint32_t max_continuations_;
   std::array<base::TokenBucket, kHttp2Floods> buckets_;
   uint64_t free_window_updates_ = 0;
+  uint64_t free_pings_ = 0;
   uint64_t free_resets_ = 0;
   // Bytes to pass over: the preface, then each frame's payload.
   size_t skip_;
