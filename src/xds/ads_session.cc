@@ -20,6 +20,9 @@ using envoy::service::discovery::v3::DiscoveryRequest;
 constexpr size_t kMostErrorBytes = size_t{64} << 10;
 // google.rpc.Code
 constexpr int kInvalidArgument = 3;
+// Before the second NACK of one version; doubled with each.
+constexpr absl::Duration kNackPause = absl::Milliseconds(100);
+constexpr absl::Duration kNackPauseMax = absl::Seconds(30);
 
 std::string JoinErrors(const std::vector<std::string>& errors) {
   std::string text = absl::StrJoin(errors, "\n");
@@ -68,7 +71,9 @@ void AdsSession::Subscribe(ResourceType type,
   }
   state.subscribed = !names.empty();
   // A first request without names would ask for all resources.
-  if (changed) state.dirty = state.subscribed || state.asked;
+  if (!changed) return;
+  state.dirty = state.subscribed || state.asked;
+  state.held_until = absl::InfinitePast();
 }
 
 // --- The stream ---
@@ -99,6 +104,8 @@ void AdsSession::OnClose() {
     type.untimed.clear();
     type.nonce.clear();
     type.error.clear();
+    type.refusals = 0;
+    type.held_until = absl::InfinitePast();
   }
 }
 
@@ -106,7 +113,7 @@ std::optional<std::string> AdsSession::TakeRequest(absl::Time now) {
   if (!open_) return std::nullopt;
   for (size_t i = 0; i < kResourceTypes; ++i) {
     TypeState& type = types_[i];
-    if (!type.dirty) continue;
+    if (!type.dirty || now < type.held_until) continue;
     DiscoveryRequest request;
     request.set_type_url(std::string(TypeUrlOf(static_cast<ResourceType>(i))));
     request.set_version_info(type.version);
@@ -143,7 +150,14 @@ void AdsSession::StartTimers(ResourceType type, absl::Time now) {
 }
 
 absl::Time AdsSession::NextExpiry() const {
-  return expiries_.empty() ? absl::InfiniteFuture() : expiries_.front().when;
+  absl::Time next =
+      expiries_.empty() ? absl::InfiniteFuture() : expiries_.front().when;
+  for (const TypeState& type : types_) {
+    if (type.dirty && type.held_until != absl::InfinitePast()) {
+      next = std::min(next, type.held_until);
+    }
+  }
+  return next;
 }
 
 void AdsSession::Expire(absl::Time now) {
@@ -194,12 +208,24 @@ absl::Status AdsSession::Receive(std::string_view message, absl::Time now) {
   state.error = JoinErrors(response.errors);
   if (response.errors.empty()) {
     state.version = parsed.version_info();
+    state.refusals = 0;
     ++stats_.accepted;
   } else {
+    HoldBack(state, parsed.version_info(), now);
     ++stats_.rejected;
   }
   observer_->OnResources(*type, response.changed);
   return absl::OkStatus();
+}
+
+void AdsSession::HoldBack(TypeState& type, const std::string& version,
+                          absl::Time now) {
+  if (version != type.refused_version) type.refusals = 0;
+  type.refused_version = version;
+  const uint32_t again = type.refusals++;
+  if (again == 0) return;
+  type.held_until = now + std::min(kNackPause * (1 << std::min(again - 1, 16u)),
+                                   kNackPauseMax);
 }
 
 // Most resources of most responses are those of the last one: they need not be

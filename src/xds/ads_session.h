@@ -116,7 +116,8 @@ class AdsSession {
   std::optional<std::string> TakeRequest(absl::Time now);
   // Declares what has not come in time not to exist.
   void Expire(absl::Time now);
-  // When Expire() is due; InfiniteFuture() if never.
+  // When Expire() and TakeRequest() have something to do by themselves;
+  // InfiniteFuture() if never.
   absl::Time NextExpiry() const;
 
   // --- What is there ---
@@ -155,6 +156,11 @@ class AdsSession {
     std::vector<std::string> untimed;  // names that it is the first to ask for
     std::string nonce;
     std::string error;  // for it: makes it a NACK
+    // Some servers answer a NACK at once with what was refused: how often the
+    // same version was, and until when the next NACK is held back.
+    uint32_t refusals = 0;
+    std::string refused_version;
+    absl::Time held_until = absl::InfinitePast();
   };
   struct Expiry {
     absl::Time when;
@@ -176,6 +182,8 @@ class AdsSession {
   const TypeState& Of(ResourceType type) const {
     return types_[static_cast<size_t>(type)];
   }
+  static void HoldBack(TypeState& type, const std::string& version,
+                       absl::Time now);
   bool TakeKnown(Response& response, const std::string& bytes);
   void TakeResource(Response& response, int index);
   void Refuse(Response& response, const DecodedResource& decoded,

@@ -190,6 +190,27 @@ TEST_F(AdsSessionTest, UsesTheGoodOfAResponseAndNamesEveryBadField) {
   EXPECT_EQ(StatusOf(kCluster, "a"), ResourceStatus::kAcked);
 }
 
+// go-control-plane sends what was refused again as soon as it hears of it.
+TEST_F(AdsSessionTest, RefusesTheSameVersionEverMoreSlowly) {
+  OpenForClusters();
+  Receive(kCluster, "1", BadCluster("a"));
+  EXPECT_TRUE(Request().has_error_detail());
+  for (int i = 0; i < 3; ++i) {
+    Receive(kCluster, "1", BadCluster("a"));
+    EXPECT_THAT(Requests(), IsEmpty());
+    const absl::Duration pause = absl::Milliseconds(100 << i);
+    EXPECT_EQ(session_->NextExpiry(), now_ + pause);
+    now_ += pause;
+    EXPECT_TRUE(Request().has_error_detail());
+  }
+  // Another version is another matter, and so is another question.
+  Receive(kCluster, "2", BadCluster("a"));
+  EXPECT_TRUE(Request().has_error_detail());
+  Receive(kCluster, "2", BadCluster("a"));
+  session_->Subscribe(kCluster, {"b"});
+  EXPECT_TRUE(Request().has_error_detail());
+}
+
 TEST_F(AdsSessionTest, TellsOnlyOfWhatChanged) {
   OpenForClusters();
   Receive(kCluster, "1", StaticCluster("a"), StaticCluster("b"));
