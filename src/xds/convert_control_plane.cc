@@ -22,8 +22,11 @@ namespace core = envoy::config::core::v3;
 using Bootstrap = envoy::config::bootstrap::v3::Bootstrap;
 using ::google::protobuf::Struct;
 
-constexpr absl::Duration kKeepaliveInterval = absl::Seconds(30);
-constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
+// Not HTTP/2's pings: gRPC's servers end connections of clients who ping more
+// often than they were told to expect, by default every five minutes.
+constexpr uint32_t kKeepaliveTime = 30;  // seconds
+constexpr uint32_t kKeepaliveInterval = 5;
+constexpr uint32_t kKeepaliveProbes = 3;
 constexpr char kUserAgent[] = "meshlib";
 // What servers may do for this client.
 constexpr std::array<const char*, 1> kFeatures = {
@@ -230,10 +233,13 @@ absl::StatusOr<GrpcControlPlane> ConvertGrpcControlPlane(
 
 std::shared_ptr<const model::Cluster> WithKeepalive(
     std::shared_ptr<const model::Cluster> cluster) {
-  if (cluster->http.keepalive_interval.has_value()) return cluster;
+  if (cluster->http.keepalive_interval.has_value() ||
+      cluster->connections.tcp_keepalive.has_value()) {
+    return cluster;
+  }
   auto out = std::make_shared<model::Cluster>(*cluster);
-  out->http.keepalive_interval = kKeepaliveInterval;
-  out->http.keepalive_timeout = kKeepaliveTimeout;
+  out->connections.tcp_keepalive = {kKeepaliveProbes, kKeepaliveTime,
+                                    kKeepaliveInterval};
   return out;
 }
 

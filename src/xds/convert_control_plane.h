@@ -27,8 +27,8 @@ struct GrpcControlPlane {
 absl::StatusOr<GrpcControlPlane> ConvertGrpcControlPlane(
     const GrpcBootstrap& in);
 
-// How clusters that lead to control planes are connected to: with keepalive
-// pings, unless they say how often.
+// How clusters that lead to control planes are connected to: with TCP's
+// keepalive, unless they have one of their own.
 std::shared_ptr<const model::Cluster> WithKeepalive(
     std::shared_ptr<const model::Cluster> cluster);
 
