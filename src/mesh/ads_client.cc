@@ -291,12 +291,12 @@ void AdsClient::EndStream(absl::Status why) {
     call_.End(Outcome::Http(answered_ ? exchange_->status() : 503));
   }
   call_.Release();
-  tried_ = true;
-  SetStatus(std::move(why));
-  TellNews();
   exchange_->Cancel();
   exchange_ = nullptr;
   open_ = false;
+  tried_ = true;
+  SetStatus(std::move(why));
+  TellNews();
   const uint64_t random = core_->engine().slots().Current().random.Next();
   ConnectLater(backoff_.Next(random));
 }
@@ -324,7 +324,8 @@ void AdsClient::SetExpiry() {
 
 // Calls wait as long as the answers are on their way.
 void AdsClient::TellNews() {
-  if (status_.ok()) {
+  // Some servers say nothing, not even headers, before their first answer.
+  if (open_ || status_.ok()) {
     core_->engine().SetNews(config_.session().waiting(),
                             "the control plane has not named it");
   } else {
