@@ -103,6 +103,11 @@ stage_interop() {
   if find_go; then
     (cd test/interop/peer && go vet ./... && go build -o "$work/go_peer" .)
     options+=(--go "$work/go_peer")
+    if (cd test/interop/controlplane && go vet ./... &&
+          logged "$work/controlplane.log" \
+            go build -o "$work/controlplane" .); then
+      options+=(--controlplane "$work/controlplane")
+    fi
     if (cd test/interop/h2spec && logged "$work/h2spec.log" \
           go build -o "$work/h2spec" github.com/summerwind/h2spec/cmd/h2spec)
     then

@@ -135,6 +135,7 @@ class Harness:
         self.go = options.go
         self.envoy = options.envoy
         self.h2spec = options.h2spec
+        self.controlplane = options.controlplane
         self.interop = str(self.build / "test/interop/meshlib_interop")
         self.server = str(self.build / "test/net/meshlib_http_server")
         self.grpc = self.build / "test/interop/meshlib_grpc_peer"
@@ -160,14 +161,23 @@ class Harness:
             raise Failure(f"there is no {name}; see scripts/setup.sh --ci")
         return found
 
-    def start(self, command, lines=0, **more):
-        """Starts a peer; gives the first lines that it prints."""
+    @property
+    def last(self):
+        """The process that was started last."""
+        return self._started[-1]
+
+    def start(self, command, lines=0, pipe=False, **more):
+        """Starts a peer; gives the first lines that it prints.
+
+        With `pipe` more of them can be read, as with lines.
+        """
         command = [str(part) for part in command]
         name = pathlib.Path(command[0]).name
         with open(self.work / f"{name}.log", "ab") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stderr=log,
-                stdout=subprocess.PIPE if lines else log, text=True, **more)
+                stdout=subprocess.PIPE if lines or pipe else log, text=True,
+                **more)
         self._started.append(process)
         given = [process.stdout.readline().strip() for _ in range(lines)]
         if not all(given):

@@ -5,6 +5,8 @@
 //     serves peer_routes.h at the address that it prints, with mTLS if there
 //     is a folder, until standard input ends
 //   meshlib_interop call MESH_YAML CHECK...
+//   meshlib_interop discover BOOTSTRAP
+//     does what xds_client.h says
 #include <cstdio>
 #include <fstream>
 #include <string>
@@ -13,6 +15,7 @@
 #include "meshlib/testing/backend.h"
 #include "test/interop/calls.h"
 #include "test/interop/peer_routes.h"
+#include "test/interop/xds_client.h"
 #include "test/security/test_certificates.h"
 
 namespace meshlib::interop {
@@ -97,6 +100,9 @@ int main(int argc, char** argv) {
   }
   if (command == "call" && argc > 3) {
     return meshlib::interop::RunCalls(argv[2], argc - 3, argv + 3);
+  }
+  if (command == "discover" && argc == 3) {
+    return meshlib::interop::Discover(argv[2]);
   }
   fprintf(stderr, "usage: see the top of interop_main.cc\n");
   return 2;
