@@ -11,8 +11,6 @@
 #include "net/http_server.h"
 #include "net/server_tls.h"
 #include "net/socket_network.h"
-#include "security/tls_context.h"
-#include "security/tls_material.h"
 #include "testing/backend_core.h"
 
 namespace meshlib::testing {
@@ -124,20 +122,9 @@ class Backend::Impl {
   }
 
   absl::StatusOr<net::ServerTls::Context> ReadContext() const {
-    security::TlsSources sources;
-    sources.certificate.certificate_chain =
-        model::DataSource::File(options_.certificate_file);
-    sources.certificate.private_key =
-        model::DataSource::File(options_.private_key_file);
-    sources.trusted_ca = model::DataSource::File(options_.client_ca_file);
-    auto material = security::ReadTlsSources(sources);
-    if (!material.ok()) return material.status();
-    security::TlsOptions options;
-    options.material = *std::move(material);
-    options.alpn_protocols = options_.alpn_protocols;
-    options.require_client_certificate = !options_.client_ca_file.empty();
-    return security::TlsContext::Create(security::TlsContext::Role::kServer,
-                                        options);
+    return net::ReadServerTls(
+        {options_.certificate_file, options_.private_key_file,
+         options_.client_ca_file, options_.alpn_protocols});
   }
 
   BackendOptions options_;
@@ -252,14 +239,8 @@ void Backend::ResetCounts() {
 
 bool Backend::WaitFor(absl::AnyInvocable<bool(const BackendCounts&)> condition,
                       absl::Duration timeout) const {
-  const absl::Time deadline = SystemClock()->Now() + timeout;
-  while (true) {
-    const uint64_t generation = impl_->core().generation();
-    if (condition(Counts())) return true;
-    const absl::Duration left = deadline - SystemClock()->Now();
-    if (left <= absl::ZeroDuration()) return false;
-    impl_->core().WaitForChange(generation, left);
-  }
+  return impl_->core().changes.WaitFor([&] { return condition(Counts()); },
+                                       timeout);
 }
 
 bool Backend::WaitForRequests(uint64_t count, absl::Duration timeout) const {

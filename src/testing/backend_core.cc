@@ -39,20 +39,4 @@ void BackendCore::Release() {
   }
 }
 
-void BackendCore::Changed() {
-  base::MutexLock lock(mutex_);
-  ++generation_;
-  changed_.NotifyAll();
-}
-
-uint64_t BackendCore::generation() {
-  base::MutexLock lock(mutex_);
-  return generation_;
-}
-
-void BackendCore::WaitForChange(uint64_t generation, absl::Duration longest) {
-  base::MutexLock lock(mutex_);
-  if (generation_ == generation) changed_.WaitFor(mutex_, longest);
-}
-
 }  // namespace meshlib::testing

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "base/mutex.h"
 #include "event/loop.h"
 #include "meshlib/testing/backend.h"
 #include "net/server_stream.h"
+#include "testing/changes.h"
 
 namespace meshlib::testing {
 
@@ -24,6 +24,8 @@ class BackendCore final : public net::ServerHandlerFactory {
   std::unique_ptr<net::ServerHandler> NewRequest(
       net::ServerStream& stream) override;
   void OnConnections(size_t open) override { Changed(); }
+  // Something that one may wait for has happened.
+  void Changed() { changes.Happened(); }
 
   // The answer to a request, its headers heard.
   BackendAnswer Choose(const BackendRequest& request);
@@ -31,12 +33,6 @@ class BackendCore final : public net::ServerHandlerFactory {
   void AddStalled(BackendExchange* exchange) { stalled_.push_back(exchange); }
   void RemoveStalled(BackendExchange* exchange);
   void Release();
-
-  // Something that one may wait for has happened.
-  void Changed();
-  // Thread-safe. Waits until generation() is another one, or for `longest`.
-  uint64_t generation();
-  void WaitForChange(uint64_t generation, absl::Duration longest);
 
   event::Loop& loop() { return *loop_; }
 
@@ -47,14 +43,11 @@ class BackendCore final : public net::ServerHandlerFactory {
   std::vector<Backend::Filter> filters;
   BackendCounts counts;  // as far as exchanges know them
   std::shared_ptr<BackendRequest> last;
+  Changes changes;  // thread-safe
 
  private:
   event::Loop* const loop_;
   std::vector<BackendExchange*> stalled_;
-
-  base::Mutex mutex_;
-  base::CondVar changed_;
-  uint64_t generation_ MESHLIB_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace meshlib::testing
