@@ -45,6 +45,7 @@ class Collector final : public ResourceSink {
 
   void OnResource(const Message& resource,
                   const ResourceContext& context) override {
+    if (options_.on_resource) options_.on_resource(resource);
     FieldErrors errors;
     DeferredChecks deferred;
     if (resource.GetDescriptor() == Cluster::descriptor()) {

@@ -1,11 +1,13 @@
 #ifndef MESHLIB_XDS_CONFIG_LOADER_H_
 #define MESHLIB_XDS_CONFIG_LOADER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "google/protobuf/message.h"
 #include "model/config.h"
 #include "xds/problem.h"
 
@@ -14,6 +16,9 @@ namespace meshlib::xds {
 struct LoadOptions {
   // Names of the application's own load balancing policies.
   std::vector<std::string> custom_policies;
+  // If not null, is given each resource too, as it was read; those that have
+  // errors are among them.
+  std::function<void(const ::google::protobuf::Message&)> on_resource;
 };
 
 struct LoadResult {

@@ -235,6 +235,9 @@ class Http2Client final : public ByteClient, public Http2SessionHandler {
     void OnHeaders(Http2Stream&, absl::Span<const Header> headers,
                    bool end_stream) override {
       statuses.append(headers[0].value).append(" ");
+      for (const Header& h : headers) {
+        head.append(h.name).append("=").append(h.value).append("\n");
+      }
       ended |= end_stream;
     }
     void OnData(Http2Stream& stream, std::string_view bytes,
@@ -245,6 +248,9 @@ class Http2Client final : public ByteClient, public Http2SessionHandler {
     }
     void OnTrailers(Http2Stream&, absl::Span<const Header> t) override {
       trailers.append(t[0].name).append("=").append(t[0].value);
+      for (const Header& h : t) {
+        head.append(h.name).append("=").append(h.value).append("\n");
+      }
       ended = true;
     }
     void OnReset(Http2Stream&, const StreamReset& r) override { reset = r; }
@@ -252,6 +258,7 @@ class Http2Client final : public ByteClient, public Http2SessionHandler {
 
     Http2Stream* stream = nullptr;
     std::string statuses;
+    std::string head;  // each header and trailer: "name=value\n"
     std::string body;
     std::string trailers;
     bool ended = false;
