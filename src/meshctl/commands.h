@@ -79,6 +79,19 @@ struct TableOptions {
 absl::StatusOr<CommandResult> ShowTable(const TableOptions& options,
                                         std::ostream& log);
 
+struct ServeOptions {
+  std::string path;
+  std::string listen = "127.0.0.1:0";
+  // PEM files; see net::ServerTlsFiles.
+  std::string tls_cert;
+  std::string tls_key;
+  std::string client_ca;
+};
+// Serves the resources of a file or directory over ADS until SIGINT or SIGTERM
+// comes. What it does goes to `out` as it happens.
+absl::StatusOr<CommandResult> Serve(const ServeOptions& options,
+                                    std::ostream& out, std::ostream& log);
+
 }  // namespace meshlib::meshctl
 
 #endif  // MESHLIB_MESHCTL_COMMANDS_H_

@@ -50,12 +50,22 @@ constexpr char kMatchHelp[] =
     "and retries wait their back-off. The requests of a host are attempts, so\n"
     "that retries count too. The same seed gives the same picks.\n";
 
+constexpr char kServeHelp[] =
+    "DIR holds xDS resources or bootstraps in Envoy's shape, YAML or JSON:\n"
+    "clusters, endpoints, listeners, routes and secrets; of a bootstrap its\n"
+    "static_resources. It is watched; what is not valid is not served, and\n"
+    "what was served before is served still. Clients ask by ADS (state of the\n"
+    "world, api_type: GRPC); what they accept and refuse is printed. Fields\n"
+    "that meshlib passes over are not served; warnings name them. SIGINT and\n"
+    "SIGTERM end it.\n";
+
 // The commands, as the command line fills them in.
 struct Commands {
   ValidateOptions validate;
   ExplainOptions explain;
   SimulateOptions simulate;
   TableOptions table;
+  ServeOptions serve;
   std::function<absl::StatusOr<CommandResult>()> run;
   bool json() const {
     return validate.json || explain.request.json || simulate.request.json ||
@@ -218,6 +228,34 @@ void AddTable(CLI::App* root, Commands* commands) {
   });
 }
 
+void AddServe(CLI::App* root, Commands* commands) {
+  CLI::App* app = root->add_subcommand(
+      "serve", "Serve a configuration over xDS, for development");
+  ServeOptions* options = &commands->serve;
+  app->add_option("DIR", options->path, "A directory or a file, see below")
+      ->type_name("")
+      ->required();
+  app->add_option("--listen", options->listen,
+                  "Where to listen (default: 127.0.0.1:0,\n"
+                  "a free port)")
+      ->type_name("ADDRESS");
+  app->add_option("--tls-cert", options->tls_cert,
+                  "Speak TLS with this certificate (PEM)")
+      ->type_name("FILE");
+  app->add_option("--tls-key", options->tls_key, "Its private key (PEM)")
+      ->type_name("FILE");
+  app->add_option("--client-ca", options->client_ca,
+                  "Demand certificates of clients that these\n"
+                  "roots have signed (PEM)")
+      ->type_name("FILE");
+  app->footer(kServeHelp);
+  app->callback([commands] {
+    commands->run = [commands] {
+      return Serve(commands->serve, std::cout, std::cerr);
+    };
+  });
+}
+
 bool AsksForJson(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (std::string_view(argv[i]) == "--json") return true;
@@ -265,6 +303,7 @@ int Main(int argc, char** argv) {
   AddExplain(&app, &commands);
   AddSimulate(&app, &commands);
   AddTable(&app, &commands);
+  AddServe(&app, &commands);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {  // --help, --version
@@ -279,8 +318,8 @@ int Main(int argc, char** argv) {
   }
   if (commands.run == nullptr) {
     return Fail(
-        "no command; want validate, explain, simulate or table (see meshctl "
-        "--help)",
+        "no command; want validate, explain, simulate, table or serve (see "
+        "meshctl --help)",
         AsksForJson(argc, argv), kUsage);
   }
   return Finish(commands);

@@ -66,7 +66,7 @@ TEST(CommandLine, SaysWhatIsWrongWithAnOption) {
 TEST(CommandLine, NamesAnUnknownCommand) {
   EXPECT_THAT(RunMeshctl({"frobnicate"}).err, HasSubstr("frobnicate"));
   EXPECT_THAT(RunMeshctl({}).err,
-              HasSubstr("want validate, explain, simulate or table"));
+              HasSubstr("want validate, explain, simulate, table or serve"));
 }
 
 TEST(CommandLine, WritesErrorsAsJsonToo) {
