@@ -17,6 +17,7 @@ import time
 import envoy
 import faults
 import peers
+import serve
 import xds
 from harness import Harness, skip
 
@@ -38,6 +39,7 @@ def main():
         if options.envoy:
             harness.group("Envoy", envoy.run, plain, secure)
             harness.group("fault filters", faults.run, plain)
+            harness.group("meshctl serve", serve.run)
         else:
             skip("Envoy", "there is none")
         if options.envoy and options.go and options.controlplane:
