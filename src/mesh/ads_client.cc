@@ -253,6 +253,8 @@ void AdsClient::SendRequests() {
 
 void AdsClient::Apply() {
   if (!config_.changed()) return;
+  // Whoever sees the new one knows that there is more to come.
+  if (config_.session().waiting()) TellNews();
   const absl::Status status = core_->engine().Apply(config_.Build());
   if (!status.ok()) core_->Log(LogLevel::kError, base::ToStd(status.message()));
 }

@@ -1,5 +1,6 @@
 #include "xds/ads_config.h"
 
+#include <algorithm>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -181,6 +182,10 @@ std::set<std::string> AdsConfig::ClusterNames() const {
     const auto routes = ValueOf<model::RouteConfig>(state);
     if (routes != nullptr) model::AddClusterNames(*routes, names);
   }
+  for (const auto& [name, routes] : routes_) {
+    model::AddClusterNames(*routes, names);
+  }
+  for (const auto& [name, listener] : listeners_) add_listener(*listener);
   for (const auto& [target, uses] : targets_) {
     if (auto cluster = ClusterOf(target)) names.insert(*std::move(cluster));
   }
@@ -233,7 +238,26 @@ bool AdsConfig::Warm(const model::Cluster& cluster) const {
          Known(ResourceType::kEndpoints, name);
 }
 
+bool AdsConfig::Warm(const model::RouteConfig& routes) const {
+  std::set<std::string> names;
+  model::AddClusterNames(routes, names);
+  return std::all_of(names.begin(), names.end(), [this](const auto& name) {
+    const ResourceState* const state =
+        session_.Find(ResourceType::kCluster, name);
+    // Of a cluster that is not among all there is nobody knows more.
+    if (state == nullptr || fixed_clusters_.contains(name)) return true;
+    const auto cluster = ValueOf<model::Cluster>(*state);
+    return cluster == nullptr ? Known(ResourceType::kCluster, name)
+                              : Warm(*cluster);
+  });
+}
+
 bool AdsConfig::Warm(const model::Listener& listener) const {
+  bool warm = true;
+  ForEachHttp(listener, [&](const model::HttpConnectionManager& http) {
+    if (http.route_config != nullptr) warm = warm && Warm(*http.route_config);
+  });
+  if (!warm) return false;
   std::set<std::string> names;
   AddRouteConfigNames(listener, names);
   for (const std::string& name : names) {
@@ -278,11 +302,8 @@ std::shared_ptr<const model::Config> AdsConfig::Build() {
          out->clusters);
   append(Choose(ResourceType::kListener, fixed_listeners_, listeners_),
          out->listeners);
-  for (const auto& [name, state] :
-       session_.resources(ResourceType::kRouteConfig)) {
-    auto routes = ValueOf<model::RouteConfig>(state);
-    if (routes != nullptr) out->route_configs.push_back(std::move(routes));
-  }
+  append(Choose(ResourceType::kRouteConfig, fixed_routes_, routes_),
+         out->route_configs);
   for (const auto& [name, state] :
        session_.resources(ResourceType::kEndpoints)) {
     auto endpoints = ValueOf<model::Endpoints>(state);

@@ -20,10 +20,11 @@ namespace meshlib::xds {
 // asks the control plane for what they refer to: listeners lead to route
 // configurations, these (in gRPC's way) to clusters, clusters to endpoints.
 //
-// What is changed is held back until all it needs is there, as Envoy "warms"
-// it: a cluster whose endpoints, or a listener whose routes have not come stays
-// what it was before. What the file says cannot be changed by the control
-// plane.
+// What is changed is held back until all it needs is there: a cluster whose
+// endpoints, or a listener whose routes have not come stays what it was before,
+// as Envoy "warms" it, and so do routes whose clusters are held back (gRFC
+// A74), in whatever order the control plane sends them. What the file says
+// cannot be changed by the control plane.
 //
 // Not thread-safe. Does no I/O.
 class AdsConfig final : private AdsObserver {
@@ -50,6 +51,7 @@ class AdsConfig final : private AdsObserver {
  private:
   using ClusterPtr = std::shared_ptr<const model::Cluster>;
   using ListenerPtr = std::shared_ptr<const model::Listener>;
+  using RouteConfigPtr = std::shared_ptr<const model::RouteConfig>;
 
   void OnResources(ResourceType type,
                    absl::Span<const std::string> names) override;
@@ -63,6 +65,7 @@ class AdsConfig final : private AdsObserver {
   // Whether all that it needs has come, or does not exist.
   bool Warm(const model::Cluster& cluster) const;
   bool Warm(const model::Listener& listener) const;
+  bool Warm(const model::RouteConfig& routes) const;
   // Whether there is an answer to the question for that resource.
   bool Known(ResourceType type, const std::string& name) const;
   template <typename T>
@@ -82,6 +85,7 @@ class AdsConfig final : private AdsObserver {
   // Of the control plane's, what the last configuration has.
   absl::flat_hash_map<std::string, ClusterPtr> clusters_;
   absl::flat_hash_map<std::string, ListenerPtr> listeners_;
+  absl::flat_hash_map<std::string, RouteConfigPtr> routes_;
   bool changed_ = false;
 };
 

@@ -242,6 +242,26 @@ TEST_F(AdsConfigTest, HoldsBackAListenerUntilItsRoutesAreThere) {
   EXPECT_THAT(Asked()[kRouteConfig], ElementsAre("two"));
 }
 
+TEST_F(AdsConfigTest, HoldsBackRoutesUntilTheirClustersCanBeUsed) {
+  StartWithCluster();
+  Receive(kListener, ApiListener("echo", "routes"));
+  Asked();
+  Receive(kRouteConfig, Routes("routes", "a"));
+  const auto before = config_->Build()->route_configs;
+  ASSERT_EQ(before.size(), 1u);
+  Receive(kCluster, EdsCluster("a", "one"), EdsCluster("b", "two"));
+  Asked();
+  Receive(kRouteConfig, Routes("routes", "b"));
+  EXPECT_EQ(config_->Build()->route_configs, before);
+  Receive(kEndpoints, Assignment("two", 2));
+  EXPECT_NE(config_->Build()->route_configs, before);
+  // Not for a cluster that there is not.
+  Receive(kRouteConfig, Routes("routes", "nosuch"));
+  std::set<std::string> names;
+  model::AddClusterNames(*config_->Build()->route_configs[0], names);
+  EXPECT_THAT(names, ElementsAre("nosuch"));
+}
+
 TEST_F(AdsConfigTest, FollowsATargetToItsEndpoints) {
   Start(true);
   EXPECT_THAT(Asked(), IsEmpty());
