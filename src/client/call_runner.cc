@@ -56,24 +56,6 @@ absl::StatusCode CodeOf(ExchangeFailure failure) {
 
 }  // namespace
 
-void RunCallback(mesh::Core& core, absl::FunctionRef<void()> callback) {
-  const absl::Status thrown = base::NoThrow([&] {
-    callback();
-    return absl::OkStatus();
-  });
-  if (thrown.ok()) return;
-  core.Log(LogLevel::kError,
-           absl::StrCat("the callback of a call threw: ", thrown.message()));
-}
-
-absl::Status MayBlock(const CallEnvironment& environment) {
-  const mesh::Gate& gate = environment.core->gate();
-  if (gate.forked()) return gate.Check();
-  if (!environment.transport->OnIoThread()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      "a blocking call from a callback would wait for its own thread");
-}
-
 CallRunner::CallRunner(std::shared_ptr<const CallEnvironment> environment,
                        Target target, http::Request request,
                        std::string_view path, bool streams)

@@ -11,10 +11,10 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "client/call_filters.h"
+#include "client/callbacks.h"
 #include "client/wire_headers.h"
 #include "cluster/attempt.h"
 #include "cluster/call.h"
@@ -38,13 +38,9 @@ struct CallEnvironment {
   std::function<void(http::Request request)> shadow;
 };
 
-// Runs a function of the application. What it throws is logged, and costs
-// nobody else.
-void RunCallback(mesh::Core& core, absl::FunctionRef<void()> callback);
-
-// What a call that blocks gets where it must not: in a callback, or after a
-// fork().
-absl::Status MayBlock(const CallEnvironment& environment);
+inline absl::Status MayBlock(const CallEnvironment& environment) {
+  return MayBlock(*environment.core, *environment.transport);
+}
 
 // One HTTP request on its way through the mesh: cluster::Call decides, this
 // carries out the attempts. What becomes of the bodies is for those who
