@@ -12,8 +12,6 @@
 namespace meshlib {
 namespace {
 
-constexpr auto kOver = absl::StatusCode::kFailedPrecondition;
-
 // Runs until it first waits, and then by itself. What it throws goes to
 // whoever lets it go on; then it is not gone, and `handle` may destroy it.
 struct Detached {

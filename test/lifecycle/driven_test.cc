@@ -11,10 +11,6 @@
 namespace meshlib {
 namespace {
 
-using Answer = absl::StatusOr<http::Response>;
-
-constexpr auto kOver = absl::StatusCode::kFailedPrecondition;
-
 // A mesh without threads of its own.
 class DrivenTest : public LifecycleTest {
  protected:

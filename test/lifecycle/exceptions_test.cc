@@ -9,8 +9,6 @@
 namespace meshlib {
 namespace {
 
-using Answer = absl::StatusOr<http::Response>;
-
 class ExceptionsTest : public LifecycleTest {};
 
 TEST_F(ExceptionsTest, ACallbackThatThrowsDisturbsNobody) {

@@ -1,45 +1,21 @@
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdio>
-#include <functional>
 #include <future>
 #include <string>
 #include <thread>
 
+#include "test/lifecycle/in_child.h"
 #include "test/lifecycle/stream_fixture.h"
 
 namespace meshlib {
 namespace {
 
-using Answer = absl::StatusOr<http::Response>;
-
-constexpr auto kOver = absl::StatusCode::kFailedPrecondition;
-
-#define CHILD_EXPECT(condition)                        \
-  if (!(condition)) {                                  \
-    fprintf(stderr, "%d: %s\n", __LINE__, #condition); \
-    _exit(1);                                          \
-  }
-
 class ForkTest : public StreamTest {
  protected:
   ForkTest() { text_.http2 = true; }  // one connection, for all callers
   void SetUp() override { MESHLIB_SKIP_WITHOUT_ALLOCATION_IN_CHILDREN(); }
-
-  // Runs `body` in a child, and gives how that ended: 0 if nothing failed.
-  static int InChild(const std::function<void()>& body) {
-    const pid_t child = fork();
-    if (child == 0) {
-      body();
-      _exit(0);
-    }
-    int status = -1;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    return status;
-  }
 
   // Keeps calls in flight, on several threads, until the end of the test.
   void StartCallers() {
@@ -139,25 +115,21 @@ TEST_F(ForkTest, TheChildClosesWhatItInherited) {
   int told[2], wait[2];
   ASSERT_EQ(pipe(told), 0);
   ASSERT_EQ(pipe(wait), 0);
-  const pid_t child = fork();
-  if (child == 0) {
+  const pid_t child = Fork([&] {
     mesh_.reset();
     client_.reset();
     char byte = 1;
     CHILD_EXPECT(write(told[1], &byte, 1) == 1);
     close(wait[1]);
     (void)!read(wait[0], &byte, 1);
-    _exit(0);
-  }
+  });
   char byte = 0;
   ASSERT_EQ(read(told[0], &byte, 1), 1);
   mesh_.reset();
   EXPECT_TRUE(backends_[0]->WaitFor(
       [](const auto& counts) { return counts.open_connections == 0; }));
   for (const int fd : {told[0], told[1], wait[0], wait[1]}) close(fd);
-  int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+  EXPECT_EQ(WaitFor(child), 0);
 }
 
 TEST_F(ForkTest, TheChildsCopyOfAStreamIsOver) {

@@ -1,7 +1,6 @@
 #include "meshlib/host_loop.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,14 +10,11 @@
 #include <vector>
 
 #include "test/event/poll_host.h"
+#include "test/lifecycle/in_child.h"
 #include "test/lifecycle/stream_fixture.h"
 
 namespace meshlib {
 namespace {
-
-using Answer = absl::StatusOr<http::Response>;
-
-constexpr auto kOver = absl::StatusCode::kFailedPrecondition;
 
 // A mesh on the loop of an application, whose thread is the test's.
 class HostLoopTest : public StreamTest {
@@ -200,23 +196,21 @@ TEST_F(HostLoopTest, AChildsCopyDoesNotDisturbItsParent) {
   text_.http2 = true;
   StartOnHost();
   ASSERT_TRUE(client_->Get("http://echo/").ok());
-  const pid_t child = fork();
-  if (child == 0) {
+  const pid_t child = Fork([&] {
     for (int i = 0; i < 20; ++i) host_->RunOnce(1);
-    if (client_->Get("http://echo/").status().code() != kOver) _exit(1);
+    CHILD_EXPECT(client_->Get("http://echo/").status().code() == kOver);
     client_.reset();
     auto mesh = mesh_->RestartAfterFork();
     mesh_.reset();
-    if (!mesh.ok()) _exit(2);
+    CHILD_EXPECT(mesh.ok());
     auto client = http::Client::Create(**mesh);
-    _exit(client.ok() && client->Get("http://echo/").ok() ? 0 : 3);
-  }
+    CHILD_EXPECT(client.ok() && client->Get("http://echo/").ok());
+    _exit(0);
+  });
   for (int i = 0; i < 20; ++i) {
     EXPECT_TRUE(client_->Get("http://echo/").ok());
   }
-  int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+  EXPECT_EQ(WaitFor(child), 0);
   EXPECT_TRUE(client_->Get("http://echo/").ok());
   EXPECT_EQ(backends_[0]->Counts().connections, 2u);  // one is the child's
 }

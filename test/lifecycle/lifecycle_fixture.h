@@ -20,6 +20,11 @@
 
 namespace meshlib {
 
+using Answer = absl::StatusOr<http::Response>;
+
+// What a mesh says that is shut down, or another process's.
+inline constexpr auto kOver = absl::StatusCode::kFailedPrecondition;
+
 // The names of the threads of this process that are called "mesh-...".
 inline std::multiset<std::string> MeshThreads() {
   std::multiset<std::string> out;
@@ -37,22 +42,6 @@ inline std::multiset<std::string> MeshThreads() {
 inline void WaitForNoMeshThread() {
   while (!MeshThreads().empty()) std::this_thread::yield();
 }
-
-// AddressSanitizer's allocator, unlike the system's, keeps the locks that other
-// threads hold at a fork(): the child hangs where it allocates.
-#ifdef __SANITIZE_ADDRESS__
-#define MESHLIB_SKIP_WITHOUT_ALLOCATION_IN_CHILDREN() GTEST_SKIP()
-#else
-#define MESHLIB_SKIP_WITHOUT_ALLOCATION_IN_CHILDREN()
-#endif
-
-// ThreadSanitizer cannot follow threads that the child of a process with
-// several threads starts.
-#if defined(MESHLIB_TSAN) || defined(__SANITIZE_ADDRESS__)
-#define MESHLIB_SKIP_WITHOUT_THREADS_IN_CHILDREN() GTEST_SKIP()
-#else
-#define MESHLIB_SKIP_WITHOUT_THREADS_IN_CHILDREN()
-#endif
 
 // A mesh of one backend, and a client.
 class LifecycleTest : public ::testing::Test {

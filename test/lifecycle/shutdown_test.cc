@@ -1,19 +1,14 @@
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <future>
 #include <thread>
 
+#include "test/lifecycle/in_child.h"
 #include "test/lifecycle/lifecycle_fixture.h"
 
 namespace meshlib {
 namespace {
-
-using Answer = absl::StatusOr<http::Response>;
-
-constexpr auto kOver = absl::StatusCode::kFailedPrecondition;
 
 class ShutdownTest : public LifecycleTest {};
 
@@ -228,10 +223,9 @@ TEST_F(ShutdownTest, PicksOfRequestsThatHaveBegunGoOnUntilTheDeadline) {
 TEST_F(ShutdownTest, SurvivesTheEndOfTheProcess) {
   MESHLIB_SKIP_WITHOUT_THREADS_IN_CHILDREN();
   StartBackend();
-  const pid_t child = fork();
-  if (child == 0) {
+  const int status = InChild([&] {
     StartMesh();
-    if (HasFatalFailure()) _exit(2);
+    CHILD_EXPECT(!HasFatalFailure());
     static std::unique_ptr<Mesh> mesh;
     mesh = std::move(mesh_);
     // Threads that go on while the process ends; their client is leaked.
@@ -246,11 +240,8 @@ TEST_F(ShutdownTest, SurvivesTheEndOfTheProcess) {
     client->SendAsync(request, [](Answer) {});
     for (int i = 0; i < 20; ++i) (void)client->Get("http://echo/");
     std::exit(0);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status)) << status;
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+  });
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -12,10 +12,7 @@
 namespace meshlib {
 namespace {
 
-using Answer = absl::StatusOr<http::Response>;
 using meshlib::testing::BackendAnswer;
-
-constexpr auto kOver = absl::StatusCode::kFailedPrecondition;
 
 class StreamLifecycleTest : public StreamTest,
                             public ::testing::WithParamInterface<bool> {
