@@ -72,7 +72,7 @@ struct Counts {
 // A connection for threads that may block. One thread may write while another
 // one reads; Cancel() is thread-safe. After the first error, all further calls
 // give it too; what came before it can be read first, unless it is one of
-// writing. Movable; must not be used when its mesh is destroyed.
+// writing. Movable; may outlive its mesh, whose end ends it.
 class MESHLIB_EXPORT Stream {
  public:
   // Closes the connection at once: Write() the last word, CloseWrite(), and

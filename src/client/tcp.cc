@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/no_throw.h"
 #include "base/strings.h"
+#include "client/callbacks.h"
 #include "client/tcp_call.h"
 #include "mesh/target_state.h"
 
@@ -16,12 +18,13 @@ absl::StatusOr<std::shared_ptr<client::TcpCall>> Begin(
   absl::StatusOr<mesh::Transport*> transport =
       mesh::TargetAccess::CoreOf(target)->GetTransport();
   if (!transport.ok()) return transport.status();
-  if (observer == nullptr && (*transport)->OnIoThread()) {
-    return absl::FailedPreconditionError(
-        "a connect that blocks, in a callback, would wait for its own thread");
+  if (observer == nullptr) {
+    const absl::Status may =
+        client::MayBlock(*mesh::TargetAccess::CoreOf(target), **transport);
+    if (!may.ok()) return may;
   }
-  auto call = std::make_shared<client::TcpCall>(target, *transport, options,
-                                                std::move(observer));
+  auto call =
+      client::TcpCall::Make(target, *transport, options, std::move(observer));
   call->Begin();
   return call;
 }
@@ -43,7 +46,7 @@ Stream& Stream::operator=(Stream&& other) noexcept {
 }
 
 absl::Status Stream::Write(std::string_view bytes, absl::Time deadline) {
-  return call_->WriteAll(bytes, deadline);
+  return base::NoThrow([&] { return call_->WriteAll(bytes, deadline); });
 }
 
 absl::Status Stream::CloseWrite() {
@@ -52,7 +55,7 @@ absl::Status Stream::CloseWrite() {
 }
 
 absl::StatusOr<bool> Stream::Read(std::string& bytes, absl::Time deadline) {
-  return call_->ReadSome(bytes, deadline);
+  return base::NoThrow([&] { return call_->ReadSome(bytes, deadline); });
 }
 
 Peer Stream::peer() const { return call_->peer(); }
@@ -92,13 +95,15 @@ void AsyncStream::Cancel() {
 
 absl::StatusOr<Stream> Connect(const Target& target,
                                const ConnectOptions& options) {
-  auto call = Begin(target, options, nullptr);
-  if (!call.ok()) return call.status();
-  // Closes it where it fails.
-  Stream stream = client::TcpCall::StreamOf(*call);
-  absl::Status status = (*call)->WaitConnected();
-  if (!status.ok()) return status;
-  return stream;
+  return base::NoThrow([&]() -> absl::StatusOr<Stream> {
+    auto call = Begin(target, options, nullptr);
+    if (!call.ok()) return call.status();
+    // Closes it where it fails.
+    Stream stream = client::TcpCall::StreamOf(*call);
+    absl::Status status = (*call)->WaitConnected();
+    if (!status.ok()) return status;
+    return stream;
+  });
 }
 
 absl::StatusOr<Stream> Connect(Mesh& mesh, std::string_view name,
@@ -114,11 +119,12 @@ absl::StatusOr<Stream> Connect(Mesh& mesh, std::string_view name,
 AsyncStream ConnectAsync(const Target& target,
                          std::shared_ptr<StreamObserver> observer,
                          const ConnectOptions& options) {
-  auto call = Begin(target, options, observer);
+  auto call = base::NoThrow([&] { return Begin(target, options, observer); });
   if (call.ok()) return client::TcpCall::AsyncStreamOf(*std::move(call));
   // There are no loops.
   AsyncStream none;
-  observer->OnDone(none, call.status());
+  client::RunCallback(*mesh::TargetAccess::CoreOf(target),
+                      [&] { observer->OnDone(none, call.status()); });
   return none;
 }
 

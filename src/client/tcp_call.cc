@@ -1,16 +1,15 @@
 #include "client/tcp_call.h"
 
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "base/strings.h"
+#include "client/callbacks.h"
 #include "mesh/target_state.h"
 #include "mesh/upstream.h"
 
@@ -21,31 +20,31 @@ using event::IoResult;
 using ReadResult = tcp::AsyncStream::ReadResult;
 
 constexpr size_t kReadBytes = size_t{16} << 10;
-// Large writes of a blocking caller go in pieces, so that what the system does
-// not take need not be copied as a whole.
-constexpr size_t kPiece = size_t{64} << 10;
-constexpr absl::Duration kLongestWait = absl::Hours(1);
-
-// For another thread. Statuses share their text by a count in Abseil, which
-// ThreadSanitizer does not see in Debian's build.
-absl::Status OwnCopy(const absl::Status& status) {
-  return absl::Status(status.code(), status.message());
-}
-
-size_t IoIndex(mesh::Core& core, const mesh::Transport& transport) {
-  return core.engine().slots().Current().stripe.index % transport.size();
-}
 
 }  // namespace
 
+std::shared_ptr<TcpCall> TcpCall::Make(
+    const Target& target, mesh::Transport* transport,
+    const tcp::ConnectOptions& options,
+    std::shared_ptr<tcp::StreamObserver> observer) {
+  cluster::Engine& engine = mesh::TargetAccess::CoreOf(target)->engine();
+  return std::shared_ptr<TcpCall>(
+      new TcpCall(target, transport, options, std::move(observer),
+                  engine.slots().Current().stripe.index),
+      [](TcpCall* call) {
+        if (!call->forked()) delete call;
+      });
+}
+
 TcpCall::TcpCall(const Target& target, mesh::Transport* transport,
                  const tcp::ConnectOptions& options,
-                 std::shared_ptr<tcp::StreamObserver> observer)
+                 std::shared_ptr<tcp::StreamObserver> observer, uint32_t stripe)
     : core_(mesh::TargetAccess::CoreOf(target)),
       target_(target),
       transport_(transport),
       options_(options),
-      io_(&transport->io(IoIndex(*core_, *transport))),
+      stripe_(stripe),
+      io_(&transport->io(stripe % transport->size())),
       observer_(std::move(observer)) {}
 
 TcpCall::~TcpCall() {
@@ -68,9 +67,9 @@ void TcpCall::RunOnLoop(void (TcpCall::*what)()) {
 
 void TcpCall::Begin() {
   const auto self = shared_from_this();
-  if (!io_->Enter(self)) {
-    // There may be no loop left to do it.
-    return Finish(absl::FailedPreconditionError("the mesh is shut down"));
+  // There may be no loop left to do it.
+  if (!core_->calls().Add(stripe_, *this) || !io_->Enter(self)) {
+    return Finish(core_->gate().Check());
   }
   io_->loop().Post([self] {
     if (self->over_) return;
@@ -90,7 +89,15 @@ void TcpCall::Begin() {
   });
 }
 
-void TcpCall::Cancel() { FailLater(absl::CancelledError("was cancelled")); }
+void TcpCall::Cancel() {
+  if (!forked()) FailLater(absl::CancelledError("was cancelled"));
+}
+
+void TcpCall::OnAbort() { FailLater(core_->gate().Check()); }
+
+void TcpCall::OnIoShutdown(const absl::Status& reason) {
+  Finish(core_->gate().Check());
+}
 
 void TcpCall::FailLater(absl::Status status) {
   io_->loop().Post(
@@ -225,7 +232,7 @@ void TcpCall::TellConnected() {
   }
   if (observer_ == nullptr) return;
   tcp::AsyncStream stream(shared_from_this());
-  observer_->OnConnect(stream, peer);
+  RunCallback(*core_, [&] { observer_->OnConnect(stream, peer); });
 }
 
 // --- The connection ---
@@ -259,6 +266,7 @@ void TcpCall::Watch() {
 }
 
 ReadResult TcpCall::Read(std::string& bytes) {
+  if (forked()) return ReadResult::kEnd;
   switch (ReadNow(bytes)) {
     case Reading::kData:
       return ReadResult::kData;
@@ -323,10 +331,11 @@ void TcpCall::OnReadable() {
   }
   if (observer_ == nullptr) return;
   tcp::AsyncStream stream(shared_from_this());
-  observer_->OnReadable(stream);
+  RunCallback(*core_, [&] { observer_->OnReadable(stream); });
 }
 
 bool TcpCall::Write(std::string_view bytes) {
+  if (forked()) return false;
   base::MutexLock lock(write_mutex_);
   if (write_closed_ || write_over_) return false;
   if (stream_ != nullptr && out_.empty()) {
@@ -402,10 +411,11 @@ void TcpCall::TellWritable() {
   }
   if (observer_ == nullptr) return;
   tcp::AsyncStream stream(shared_from_this());
-  observer_->OnWritable(stream);
+  RunCallback(*core_, [&] { observer_->OnWritable(stream); });
 }
 
 void TcpCall::CloseWrite() {
+  if (forked()) return;
   base::MutexLock lock(write_mutex_);
   if (write_closed_ || write_over_) return;
   write_closed_ = true;
@@ -441,9 +451,12 @@ void TcpCall::Finish(absl::Status status) {
   }
   stream.reset();
   Release();
-  if (observer_ == nullptr) return;
-  tcp::AsyncStream shown(self);
-  std::exchange(observer_, nullptr)->OnDone(shown, status);
+  if (observer_ != nullptr) {
+    tcp::AsyncStream shown(self);
+    const auto observer = std::exchange(observer_, nullptr);
+    RunCallback(*core_, [&] { observer->OnDone(shown, status); });
+  }
+  core_->calls().Remove(*this);
 }
 
 // Everything that the mesh counts or keeps for it.
@@ -461,6 +474,7 @@ void TcpCall::Release() {
 }
 
 tcp::Peer TcpCall::peer() const {
+  if (forked()) return {};
   base::MutexLock lock(mutex_);
   return peer_;
 }
@@ -468,113 +482,6 @@ tcp::Peer TcpCall::peer() const {
 tcp::Counts TcpCall::counts() const {
   return {bytes_read_.load(std::memory_order_relaxed),
           bytes_written_.load(std::memory_order_relaxed)};
-}
-
-// --- Callers that block ---
-
-absl::Status TcpCall::MayBlock() const {
-  if (!transport_->OnIoThread()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      "a connection that blocks, in a callback, would wait for its own thread");
-}
-
-bool TcpCall::Wait(absl::Time deadline) {
-  if (deadline == absl::InfiniteFuture()) {
-    changed_.Wait(mutex_);
-    return true;
-  }
-  const absl::Duration left = deadline - Now();
-  if (left <= absl::ZeroDuration()) return false;
-  changed_.WaitFor(mutex_, std::min(left, kLongestWait));
-  return true;
-}
-
-bool TcpCall::Poll(int descriptor, absl::Time deadline) {
-  const absl::Duration left = deadline - Now();
-  std::array<pollfd, 2> polled{{{descriptor, POLLIN, 0}, {wake_, POLLIN, 0}}};
-  const timespec wait =
-      absl::ToTimespec(std::clamp(left, absl::ZeroDuration(), kLongestWait));
-  const int ready = ppoll(polled.data(), polled.size(), &wait, nullptr);
-  base::MutexLock lock(read_mutex_);
-  polling_ = false;
-  polled_.NotifyAll();
-  return ready > 0 || left > kLongestWait || Now() < deadline;
-}
-
-// Waits for no longer than it takes a thread to be woken.
-void TcpCall::EndPolling() {
-  base::MutexLock lock(read_mutex_);
-  may_poll_ = false;
-  if (!polling_) return;
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t put = write(wake_, &one, sizeof(one));
-  while (polling_) polled_.Wait(read_mutex_);
-}
-
-absl::Status TcpCall::WaitConnected() {
-  base::MutexLock lock(mutex_);
-  while (!is_connected_ && !done_.has_value()) changed_.Wait(mutex_);
-  return done_.has_value() ? OwnCopy(*done_) : absl::OkStatus();
-}
-
-absl::Status TcpCall::WriteAll(std::string_view bytes, absl::Time deadline) {
-  absl::Status may = MayBlock();
-  if (!may.ok()) return may;
-  while (!bytes.empty()) {
-    {
-      base::MutexLock lock(mutex_);
-      if (done_.has_value()) break;
-      writable_ = false;
-    }
-    const bool room = Write(bytes.substr(0, kPiece));
-    bytes.remove_prefix(std::min(kPiece, bytes.size()));
-    if (room) continue;
-    {
-      base::MutexLock lock(write_mutex_);
-      if (write_closed_) {
-        return absl::FailedPreconditionError("was closed for writing");
-      }
-    }
-    base::MutexLock lock(mutex_);
-    while (!writable_ && !done_.has_value()) {
-      if (!Wait(deadline)) {
-        return absl::DeadlineExceededError("the peer does not take more");
-      }
-    }
-  }
-  base::MutexLock lock(mutex_);
-  if (!done_.has_value()) return absl::OkStatus();
-  if (!done_->ok()) return OwnCopy(*done_);
-  return absl::FailedPreconditionError("the connection has ended");
-}
-
-absl::StatusOr<bool> TcpCall::ReadSome(std::string& bytes,
-                                       absl::Time deadline) {
-  const absl::Status may = MayBlock();
-  if (!may.ok()) return may;
-  bytes.clear();
-  while (true) {
-    {
-      base::MutexLock lock(mutex_);
-      readable_ = false;
-    }
-    int descriptor = -1;
-    const Reading result = ReadNow(bytes, &descriptor);
-    if (result == Reading::kData) return true;
-    if (result == Reading::kEnd) return false;
-    if (descriptor >= 0) {
-      if (Poll(descriptor, deadline)) continue;
-      return absl::DeadlineExceededError("the peer sends nothing");
-    }
-    base::MutexLock lock(mutex_);
-    // What failed is told a moment later.
-    while (!done_.has_value() && (result == Reading::kFailed || !readable_)) {
-      if (!Wait(deadline)) {
-        return absl::DeadlineExceededError("the peer sends nothing");
-      }
-    }
-    if (result == Reading::kFailed) return OwnCopy(*done_);
-  }
 }
 
 }  // namespace meshlib::client

@@ -31,13 +31,16 @@ namespace meshlib::client {
 // reading polls the descriptor itself, which saves a change of threads.
 class TcpCall final : public std::enable_shared_from_this<TcpCall>,
                       public net::IoUser,
+                      public mesh::PendingCall,
                       private event::StreamHandler,
                       private cluster::Attempt {
  public:
-  // Without an observer threads block.
-  TcpCall(const Target& target, mesh::Transport* transport,
-          const tcp::ConnectOptions& options,
-          std::shared_ptr<tcp::StreamObserver> observer);
+  // Without an observer threads block. In the child of a fork() it is not
+  // destroyed: another thread may have been in it.
+  static std::shared_ptr<TcpCall> Make(
+      const Target& target, mesh::Transport* transport,
+      const tcp::ConnectOptions& options,
+      std::shared_ptr<tcp::StreamObserver> observer);
   ~TcpCall() override;
 
   static tcp::Stream StreamOf(std::shared_ptr<TcpCall> call);
@@ -45,6 +48,7 @@ class TcpCall final : public std::enable_shared_from_this<TcpCall>,
 
   // --- Any thread; needs a shared_ptr ---
 
+  // Where the mesh takes no more calls, it is over at once.
   void Begin();
   void Cancel();
   bool Write(std::string_view bytes);
@@ -59,10 +63,25 @@ class TcpCall final : public std::enable_shared_from_this<TcpCall>,
   absl::StatusOr<bool> ReadSome(std::string& bytes, absl::Time deadline);
 
  private:
+  TcpCall(const Target& target, mesh::Transport* transport,
+          const tcp::ConnectOptions& options,
+          std::shared_ptr<tcp::StreamObserver> observer, uint32_t stripe);
+
+  std::shared_ptr<mesh::PendingCall> Hold() override {
+    return weak_from_this().lock();
+  }
+  void OnAbort() override;
+
+  // For another thread. Statuses share their text by a count in Abseil, which
+  // ThreadSanitizer does not see in Debian's build.
+  static absl::Status OwnCopy(const absl::Status& status) {
+    return absl::Status(status.code(), status.message());
+  }
+
   enum class Reading : uint8_t { kData, kNothing, kEnd, kFailed };
 
   // On the loop, all of these.
-  void OnIoShutdown(const absl::Status& reason) override { Finish(reason); }
+  void OnIoShutdown(const absl::Status& reason) override;
   void Start(const cluster::AttemptPlan& plan) override;
   void Fail(PickFailure reason) override { refused_ = reason; }
   void OnConnect(absl::Status status) override {}
@@ -93,7 +112,7 @@ class TcpCall final : public std::enable_shared_from_this<TcpCall>,
   // What has been buffered goes out, as far as it does.
   void Flush() MESHLIB_REQUIRES(write_mutex_);
   void FailLater(absl::Status status);
-  absl::Status MayBlock() const;
+  bool forked() const { return core_->gate().forked(); }
   // False: the deadline passed.
   bool Wait(absl::Time deadline) MESHLIB_REQUIRES(mutex_);
 
@@ -101,6 +120,7 @@ class TcpCall final : public std::enable_shared_from_this<TcpCall>,
   const Target target_;
   mesh::Transport* const transport_;  // the core's
   const tcp::ConnectOptions options_;
+  const uint32_t stripe_;
   net::ClientIo* const io_;
 
   // On the loop only.

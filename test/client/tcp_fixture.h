@@ -48,7 +48,7 @@ class TcpTest : public ::testing::Test {
         "TcpProxy, stat_prefix: t, ",
         proxy, "}}]}]}\n");
   }
-  void StartMesh() {
+  void StartMesh(MeshOptions options = {}) {
     if (listeners_.empty())
       listeners_ = TcpProxyAt("l", "0.0.0.0:5432", proxy_);
     if (clusters_.empty()) {
@@ -58,7 +58,6 @@ class TcpTest : public ::testing::Test {
       }
       clusters_ = Cluster("db", addresses);
     }
-    MeshOptions options;
     options.io_threads = 1;
     options.config_text = absl::StrCat("static_resources:\n  listeners:\n",
                                        listeners_, "  clusters:\n", clusters_);
@@ -66,9 +65,9 @@ class TcpTest : public ::testing::Test {
     ASSERT_TRUE(mesh.ok()) << mesh.status();
     mesh_ = *std::move(mesh);
   }
-  void Start(size_t count) {
+  void Start(size_t count, MeshOptions options = {}) {
     StartServers(count);
-    StartMesh();
+    StartMesh(std::move(options));
   }
   absl::StatusOr<tcp::Stream> Connect(const std::string& name = "db:5432",
                                       tcp::ConnectOptions options = {}) {
