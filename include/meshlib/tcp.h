@@ -26,10 +26,12 @@
 // ("cluster:NAME"). Of the proxy hold cluster and weighted_clusters,
 // max_connect_attempts, backoff_options, idle_timeout (an hour unless it says
 // otherwise; none for a cluster's name), max_downstream_connection_duration and
-// hash_policy. A connection counts under max_connections of its cluster and
-// host and, as long as it lasts, as a request in flight for load balancing and
-// max_requests. Outlier detection and connect back-off learn how the connect
-// went. Of what is written, per_connection_buffer_limit_bytes may wait here.
+// hash_policy. As with Envoy, a connection counts under max_connections of its
+// cluster and host, while it is being made under max_pending_requests, and as
+// long as it lasts as a request in flight for load balancing; max_requests,
+// which may refuse requests for its sake, does not refuse it. Outlier detection
+// and connect back-off learn how the connect went. Of what is written,
+// per_connection_buffer_limit_bytes may wait here.
 
 namespace meshlib::client {
 class TcpCall;
@@ -64,10 +66,10 @@ struct Counts {
 
 // Errors, of all that follows: NotFound (no such target), Unavailable (no
 // host, or none that could be reached; the connection was lost),
-// ResourceExhausted (max_connections, max_requests), DeadlineExceeded (a
-// timeout, also idle_timeout), Cancelled, FailedPrecondition (the mesh was shut
-// down; a call that blocks in a callback), DataLoss (TLS ended without saying
-// so).
+// ResourceExhausted (max_connections, max_pending_requests), DeadlineExceeded
+// (a timeout, also idle_timeout), Cancelled, FailedPrecondition (the mesh was
+// shut down, or is the parent's of this process; a call that blocks in a
+// callback), DataLoss (TLS ended without saying so).
 
 // A connection for threads that may block. One thread may write while another
 // one reads; Cancel() is thread-safe. After the first error, all further calls

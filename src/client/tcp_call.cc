@@ -156,13 +156,13 @@ void TcpCall::Start(const cluster::AttemptPlan& plan) {
 }
 
 void TcpCall::Dial() {
-  breakers_ = pool_->breakers();
-  if (!breakers_->TryConnect(false)) {
-    breakers_ = nullptr;
-    return OnAttemptFailed(Outcome::Kind::kOverflow,
-                           absl::ResourceExhaustedError(
-                               "circuit breaker max_connections is open"));
+  net::PoolBreakers& breakers = *pool_->breakers();
+  if (!breakers.TryConnect(false)) return OnOverflow("max_connections");
+  if (!breakers.TryWait()) {
+    breakers.Disconnected();
+    return OnOverflow("max_pending_requests");
   }
+  breakers_ = pool_->breakers();
   auto endpoint = std::make_shared<const net::DialEndpoint>(
       net::DialEndpoint::Of(*host_, upstream_->happy_eyeballs, ""));
   dialer_ = net::Dialer::Begin(&io_->loop(), &io_->network(), upstream_,
@@ -174,12 +174,19 @@ void TcpCall::Dial() {
 
 void TcpCall::OnDialled(absl::StatusOr<net::Dialer::Connection> made) {
   dialer_ = nullptr;
+  breakers_->StoppedWaiting();
   if (made.ok()) return Establish(*std::move(made));
   std::exchange(breakers_, nullptr)->Disconnected();
   OnAttemptFailed(absl::IsDeadlineExceeded(made.status())
                       ? Outcome::Kind::kConnectTimeout
                       : Outcome::Kind::kConnectFailure,
                   made.status());
+}
+
+void TcpCall::OnOverflow(std::string_view limit) {
+  OnAttemptFailed(Outcome::Kind::kOverflow,
+                  absl::ResourceExhaustedError(absl::StrCat(
+                      "circuit breaker ", base::ToAbsl(limit), " is open")));
 }
 
 void TcpCall::OnAttemptFailed(Outcome::Kind kind, absl::Status status) {
@@ -466,7 +473,10 @@ void TcpCall::Release() {
   if (deadline_timer_.has_value()) {
     loop.Cancel(*std::exchange(deadline_timer_, std::nullopt));
   }
-  if (dialer_ != nullptr) std::exchange(dialer_, nullptr)->Abandon();
+  if (dialer_ != nullptr) {
+    std::exchange(dialer_, nullptr)->Abandon();
+    breakers_->StoppedWaiting();
+  }
   if (breakers_ != nullptr) std::exchange(breakers_, nullptr)->Disconnected();
   if (connected_) call_.EndConnected();
   call_.Release();

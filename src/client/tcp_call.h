@@ -90,6 +90,7 @@ class TcpCall final : public std::enable_shared_from_this<TcpCall>,
   void Pick();
   void Dial();
   void OnDialled(absl::StatusOr<net::Dialer::Connection> made);
+  void OnOverflow(std::string_view limit);
   void OnAttemptFailed(Outcome::Kind kind, absl::Status status);
   void Establish(net::Dialer::Connection made);
   void TellConnected();
@@ -125,14 +126,14 @@ class TcpCall final : public std::enable_shared_from_this<TcpCall>,
 
   // On the loop only.
   std::shared_ptr<tcp::StreamObserver> observer_;
-  cluster::Call call_;
+  cluster::Call call_ = cluster::Call::ForConnection();
   const model::Host* host_ = nullptr;         // pinned by call_
   net::HostPool* pool_ = nullptr;             // of host_; null: there is none
   PickFailure refused_ = PickFailure::kNone;  // then
   std::shared_ptr<const net::UpstreamOptions> upstream_;
   std::shared_ptr<net::PoolBreakers> breakers_;  // held, if not null
-  std::shared_ptr<net::Dialer> dialer_;
-  absl::Status failure_;  // of the last attempt
+  std::shared_ptr<net::Dialer> dialer_;          // counts as waiting meanwhile
+  absl::Status failure_;                         // of the last attempt
   uint32_t max_attempts_ = 1;
   std::optional<base::JitteredExponentialBackoff> backoff_;
   absl::Duration idle_timeout_ = absl::InfiniteDuration();

@@ -201,8 +201,11 @@ PickFailure Call::Route(const Scope& scope, const TargetBinding& binding,
   if (breakers.TryAcquireRequest(stripe, priority_,
                                  cluster.max_requests(priority_)) !=
       resilience::Admission::kAdmitted) {
-    base::StripeAdd<uint64_t>(stripe, block_->rq_overflow, 1);
-    return PickFailure::kOverflow;
+    if (!is_connection_) {
+      base::StripeAdd<uint64_t>(stripe, block_->rq_overflow, 1);
+      return PickFailure::kOverflow;
+    }
+    breakers.AcquireRequest(stripe, priority_);
   }
   const Draws draws{scope.request, scope.slot.random,
                     stripe.exclusive ? &cluster.Slot(stripe) : nullptr,

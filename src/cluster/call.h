@@ -35,6 +35,14 @@ namespace meshlib::cluster {
 class Call {
  public:
   Call() = default;
+  // Of a connection, which Connected() and EndConnected() are for: it counts
+  // among the requests in flight, but max_requests does not refuse it, as
+  // Envoy's TCP pools have it.
+  static Call ForConnection() {
+    Call call;
+    call.is_connection_ = true;
+    return call;
+  }
 
   // Begins the first attempt, or the next one of the same request. An attempt
   // that is still open counts as cancelled. `authority` stands in for the
@@ -169,6 +177,7 @@ class Call {
   bool open_ = false;
   bool splits_errors_ = false;  // split_external_local_origin_errors
   bool holds_retry_ = false;    // of the breakers
+  bool is_connection_ = false;
   model::RoutingPriority priority_ = model::RoutingPriority::kDefault;
   uint8_t tried_count_ = 0;
   std::array<uint8_t, kTriedPriorities> tried_priorities_;  // by attempt

@@ -175,6 +175,17 @@ bool CircuitBreaker::Fit(size_t priority, int64_t max) {
   return true;
 }
 
+void CircuitBreaker::AcquireRequest(base::Stripe stripe,
+                                    model::RoutingPriority priority) {
+  const size_t index = Index(priority);
+  Count& count = cells_[stripe.index].of[index];
+  base::StripeAdd<int64_t>(stripe, count.active, 1);
+  // With a grant beyond the limit, which Fit() takes back once it is unused.
+  count.granted.fetch_add(1, kRelaxed);
+  total_granted_[index].fetch_add(1, kRelaxed);
+  limit_[index].store(kNoLimit, kRelaxed);
+}
+
 void CircuitBreaker::Rebalance(model::RoutingPriority priority,
                                uint32_t max_requests) {
   Fit(Index(priority), max_requests);

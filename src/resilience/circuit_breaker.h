@@ -107,6 +107,9 @@ class CircuitBreaker {
     }
     return AcquireSlow(stripe, Index(priority), max_requests);
   }
+  // The same for what no limit refuses: after TryAcquireRequest() did. It
+  // counts, so that others are refused until enough have ended.
+  void AcquireRequest(base::Stripe stripe, model::RoutingPriority priority);
   void ReleaseRequest(base::Stripe stripe, model::RoutingPriority priority) {
     base::StripeAdd<int64_t>(
         stripe, cells_[stripe.index].of[Index(priority)].active, -1);

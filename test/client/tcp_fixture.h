@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -98,6 +99,33 @@ class TcpTest : public ::testing::Test {
   std::string listeners_, clusters_;
   std::vector<std::unique_ptr<EchoServer>> servers_;
   std::unique_ptr<Mesh> mesh_;
+};
+
+// Reads what comes, and keeps what it is told.
+class Recorder final : public tcp::StreamObserver {
+ public:
+  void OnConnect(tcp::AsyncStream& stream, const tcp::Peer& peer) override {
+    host = peer.host;
+    ReadOn(stream);
+  }
+  void OnReadable(tcp::AsyncStream& stream) override { ReadOn(stream); }
+  void OnWritable(tcp::AsyncStream& stream) override {
+    ++writable;
+    if (on_writable) on_writable(stream);
+  }
+  void OnDone(tcp::AsyncStream& stream, const absl::Status& status) override {
+    done.set_value(status);
+  }
+  void ReadOn(tcp::AsyncStream& stream) {
+    while (stream.Read(received) == tcp::AsyncStream::ReadResult::kData) {
+    }
+  }
+
+  std::string host;
+  std::string received;
+  int writable = 0;
+  std::function<void(tcp::AsyncStream&)> on_writable;
+  std::promise<absl::Status> done;
 };
 
 }  // namespace meshlib::client

@@ -272,82 +272,6 @@ TEST_F(TcpTest, PicksForConnectionsOfTheApplicationsOwn) {
   target->Report(pick.token, Outcome::Ok());
 }
 
-// --- Limits ---
-
-TEST_F(TcpTest, RefusesMoreConnectionsThanTheClusterMayHave) {
-  cluster_ = "circuit_breakers: {thresholds: [{max_connections: 2}]},";
-  Start(2);
-  auto first = Connect();
-  auto second = Connect();
-  ASSERT_TRUE(first.ok() && second.ok());
-  const auto third = Connect();
-  EXPECT_EQ(third.status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(std::string(third.status().message()),
-              HasSubstr("max_connections"));
-  first->Cancel();
-  EXPECT_TRUE(Eventually([&] { return Connect().ok(); }));
-}
-
-TEST_F(TcpTest, GoesToAnotherHostWhereOneMayHaveNoMoreConnections) {
-  cluster_ = "circuit_breakers: {per_host_thresholds: [{max_connections: 1}]},";
-  proxy_ = "cluster: db, max_connect_attempts: 2";
-  Start(2);
-  auto first = Connect();
-  auto second = Connect();
-  ASSERT_TRUE(first.ok()) << first.status();
-  ASSERT_TRUE(second.ok()) << second.status();
-  EXPECT_NE(first->peer().host, second->peer().host);
-  EXPECT_EQ(Connect().status().code(), absl::StatusCode::kResourceExhausted);
-}
-
-TEST_F(TcpTest, ClosesConnectionsThatAreIdle) {
-  proxy_ = "cluster: db, idle_timeout: 0.2s";
-  Start(1);
-  auto stream = Connect();
-  ASSERT_TRUE(stream.ok()) << stream.status();
-  std::string bytes;
-  const absl::Time start = absl::Now();
-  // Bytes that go keep it open.
-  while (absl::Now() < start + absl::Milliseconds(300)) {
-    ASSERT_TRUE(stream->Write("x").ok());
-    ASSERT_TRUE(stream->Read(bytes).ok());
-  }
-  const absl::Status status = stream->Read(bytes).status();
-  EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("idle_timeout"));
-  EXPECT_TRUE(Eventually([&] { return servers_[0]->open() == 0; }));
-}
-
-TEST_F(TcpTest, ClosesConnectionsThatLastTooLong) {
-  proxy_ = "cluster: db, max_downstream_connection_duration: 0.1s";
-  Start(1);
-  auto stream = Connect();
-  ASSERT_TRUE(stream.ok()) << stream.status();
-  std::string bytes;
-  absl::Status status;
-  while (status.ok()) {
-    status = stream->Write("x");
-    if (status.ok()) status = stream->Read(bytes).status();
-  }
-  EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
-}
-
-TEST_F(TcpTest, GivesUpAfterTheTimeoutOfAConnect) {
-  // TLS that nobody answers.
-  StartServers(1);
-  servers_[0]->SetReads(false);
-  cluster_ =
-      "transport_socket: {name: tls, typed_config: {'@type': "
-      "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
-      "UpstreamTlsContext}},";
-  StartMesh();
-  tcp::ConnectOptions options;
-  options.timeout = absl::Milliseconds(100);
-  const auto stream = Connect("db:5432", options);
-  EXPECT_TRUE(absl::IsDeadlineExceeded(stream.status())) << stream.status();
-  EXPECT_TRUE(Eventually([&] { return servers_[0]->accepted() == 1; }));
-}
-
 TEST_F(TcpTest, EndsConnectionsWithTheMesh) {
   Start(1);
   auto stream = Connect();
@@ -364,32 +288,6 @@ TEST_F(TcpTest, EndsConnectionsWithTheMesh) {
 }
 
 // --- Without blocking ---
-
-class Recorder final : public tcp::StreamObserver {
- public:
-  void OnConnect(tcp::AsyncStream& stream, const tcp::Peer& peer) override {
-    host = peer.host;
-    ReadOn(stream);
-  }
-  void OnReadable(tcp::AsyncStream& stream) override { ReadOn(stream); }
-  void OnWritable(tcp::AsyncStream& stream) override {
-    ++writable;
-    if (on_writable) on_writable(stream);
-  }
-  void OnDone(tcp::AsyncStream& stream, const absl::Status& status) override {
-    done.set_value(status);
-  }
-  void ReadOn(tcp::AsyncStream& stream) {
-    while (stream.Read(received) == tcp::AsyncStream::ReadResult::kData) {
-    }
-  }
-
-  std::string host;
-  std::string received;
-  int writable = 0;
-  std::function<void(tcp::AsyncStream&)> on_writable;
-  std::promise<absl::Status> done;
-};
 
 TEST_F(TcpTest, TellsTheObserverWhatHappens) {
   Start(1);

@@ -53,6 +53,31 @@ TEST(CircuitBreaker, RefusesExactlyTheRequestBeyondTheLimit) {
   }
 }
 
+TEST(CircuitBreaker, WhatNoLimitRefusesKeepsOthersOutUntilItEnds) {
+  for (const bool exclusive : {true, false}) {
+    CircuitBreaker breaker(17);
+    const Stripe here{3, exclusive}, there{4, exclusive};
+    EXPECT_TRUE(Acquire(breaker, there, 2));
+    EXPECT_TRUE(Acquire(breaker, here, 2));
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_FALSE(Acquire(breaker, here, 2));
+      breaker.AcquireRequest(here, kDefault);
+    }
+    EXPECT_EQ(breaker.ActiveRequests(kDefault), 5u);
+    // However many end, and where: only what is below the limit is admitted.
+    breaker.ReleaseRequest(there, kDefault);
+    breaker.ReleaseRequest(there, kDefault);
+    breaker.ReleaseRequest(here, kDefault);
+    EXPECT_FALSE(Acquire(breaker, there, 2));
+    EXPECT_FALSE(Acquire(breaker, here, 2));
+    breaker.ReleaseRequest(here, kDefault);
+    EXPECT_EQ(Headroom(breaker, there, 2), 1u);
+    breaker.ReleaseRequest(here, kDefault);
+    EXPECT_EQ(breaker.ActiveRequests(kDefault), 0u);
+    EXPECT_EQ(Headroom(breaker, here, 2), 2u);
+  }
+}
+
 TEST(CircuitBreaker, ALimitOfZeroAdmitsNothing) {
   CircuitBreaker breaker(2);
   EXPECT_FALSE(Acquire(breaker, Stripe{0, true}, 0));
