@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
 #include <thread>
 
 #include "test/lifecycle/in_child.h"
@@ -128,6 +129,39 @@ TEST_F(ShutdownTest, MayComeFromSeveralThreadsWhileCallsBegin) {
     EXPECT_EQ(begun, ended);
     WaitForNoMeshThread();
   }
+}
+
+// Whoever calls it, on a thread that is none of the mesh's too.
+TEST_F(ShutdownTest, WaitsForFiltersOfBlockingCalls) {
+  struct Slow final : http::Filter {
+    explicit Slow(std::atomic<bool>& over) : over(over) {}
+    void OnEnd(const absl::Status& status, http::Headers& trailers) override {
+      for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+      over = true;
+    }
+    std::atomic<bool>& over;
+  };
+  Start();
+  Stall();
+  std::atomic<bool> over{false};
+  http::ClientOptions options;
+  options.filters.push_back([&] { return std::make_unique<Slow>(over); });
+  auto client = http::Client::Create(*mesh_, std::move(options));
+  ASSERT_TRUE(client.ok()) << client.status();
+  std::future<Answer> blocking = std::async(
+      std::launch::async, [&] { return client->Get("http://echo/"); });
+  ASSERT_TRUE(backends_[0]->WaitForRequests(1));
+  mesh_->Shutdown();
+  EXPECT_TRUE(over);
+  EXPECT_EQ(blocking.get().status().code(), kOver);
+}
+
+TEST_F(ShutdownTest, WithinACallbackClosesConnectionsSoon) {
+  Start();
+  SendAsync([&](Answer) { mesh_->Shutdown(); });
+  EXPECT_TRUE(backends_[0]->WaitFor([](const auto& counts) {
+    return counts.connections == 1 && counts.open_connections == 0;
+  }));
 }
 
 TEST_F(ShutdownTest, WithinACallbackDoesNotWait) {
