@@ -52,7 +52,7 @@ class EchoServer {
   void SetReads(bool reads) {
     loop_->RunNow([&] { reads_ = reads; });
   }
-  // Sends to all connections, then ends its half of them.
+  // Sends to all connections, then ends its half of them, and echoes no more.
   void SendAndEnd(const std::string& text) {
     loop_->RunNow([&] {
       for (auto& [key, connection] : connections_) {
@@ -62,6 +62,10 @@ class EchoServer {
   }
   size_t accepted() {
     return loop_->RunNow([&] { return accepted_; });
+  }
+  // Without an echo.
+  size_t received() {
+    return loop_->RunNow([&] { return received_; });
   }
   size_t open() {
     return loop_->RunNow([&] { return connections_.size(); });
@@ -83,7 +87,7 @@ class EchoServer {
     void Reset() { stream_->Reset(); }
     void SendAndEnd(const std::string& text) {
       out_ += text;
-      ended_ = true;
+      echoes_ = false;
       stream_->WantRead(false);
       stream_->WantWrite(true);
     }
@@ -96,7 +100,11 @@ class EchoServer {
     void OnReadable() override {
       std::array<char, 16384> buffer;  // NOLINT: filled by Read()
       const event::IoResult got = stream_->Read(absl::MakeSpan(buffer));
-      out_.append(buffer.data(), got.bytes);
+      if (echoes_) {
+        out_.append(buffer.data(), got.bytes);
+      } else {
+        server_->received_ += got.bytes;
+      }
       if (got.code == event::IoResult::Code::kFailed) {
         return server_->Forget(this);
       }
@@ -108,6 +116,7 @@ class EchoServer {
     void OnWritable() override {
       if (out_.empty()) {
         stream_->WantWrite(false);
+        if (!echoes_) stream_->CloseWrite();
         if (!ended_) return stream_->WantRead(true);
         stream_->CloseWrite();
         return server_->Forget(this);
@@ -122,7 +131,8 @@ class EchoServer {
     const bool tls_;
     std::unique_ptr<event::Stream> stream_;
     std::string out_;
-    bool ended_ = false;
+    bool ended_ = false;  // by the client
+    bool echoes_ = true;
   };
 
   void Accept(std::unique_ptr<event::Stream> stream) {
@@ -146,6 +156,7 @@ class EchoServer {
   // On the loop.
   std::map<Connection*, std::unique_ptr<Connection>> connections_;
   size_t accepted_ = 0;
+  size_t received_ = 0;
   bool reads_ = true;
   std::string last_peer_;
 };

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
@@ -83,6 +84,11 @@ class TcpTest : public ::testing::Test {
     }
     return true;
   }
+  // Of a mesh without threads. Whether it is done.
+  bool Drive(const std::future<absl::Status>& done) {
+    mesh_->RunPending();
+    return done.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
   static absl::StatusOr<std::string> ReadAll(tcp::Stream& stream) {
     std::string all, piece;
     while (true) {
@@ -106,6 +112,7 @@ class Recorder final : public tcp::StreamObserver {
  public:
   void OnConnect(tcp::AsyncStream& stream, const tcp::Peer& peer) override {
     host = peer.host;
+    if (on_connect) on_connect(stream);
     ReadOn(stream);
   }
   void OnReadable(tcp::AsyncStream& stream) override { ReadOn(stream); }
@@ -124,7 +131,7 @@ class Recorder final : public tcp::StreamObserver {
   std::string host;
   std::string received;
   int writable = 0;
-  std::function<void(tcp::AsyncStream&)> on_writable;
+  std::function<void(tcp::AsyncStream&)> on_connect, on_writable;
   std::promise<absl::Status> done;
 };
 

@@ -1,9 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "meshlib/testing/fake_clock.h"
 #include "test/client/tcp_fixture.h"
 
 namespace meshlib::client {
@@ -64,7 +66,8 @@ TEST_F(TcpLimitsTest, RefusesMoreConnectsAtOnceThanTheClusterMayHave) {
   StartServers(1);
   servers_[0]->SetReads(false);
   cluster_ =
-      "circuit_breakers: {thresholds: [{max_pending_requests: 1}]}, "
+      "circuit_breakers: {thresholds: [{max_connections: 2, "
+      "max_pending_requests: 1}]}, "
       "transport_socket: {name: tls, typed_config: {'@type': "
       "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
       "UpstreamTlsContext}},";
@@ -72,10 +75,12 @@ TEST_F(TcpLimitsTest, RefusesMoreConnectsAtOnceThanTheClusterMayHave) {
   const auto observer = std::make_shared<Recorder>();
   tcp::AsyncStream first =
       tcp::ConnectAsync(*mesh_->Resolve("tcp://db:5432"), observer);
-  const auto second = Connect();
-  EXPECT_EQ(second.status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(std::string(second.status().message()),
-              HasSubstr("max_pending_requests"));
+  for (int i = 0; i < 2; ++i) {
+    const auto more = Connect();
+    EXPECT_EQ(more.status().code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_THAT(std::string(more.status().message()),
+                HasSubstr("max_pending_requests"));
+  }
   first.Cancel();
   EXPECT_TRUE(absl::IsCancelled(observer->done.get_future().get()));
   // Also what ends by itself makes room for another.
@@ -84,6 +89,19 @@ TEST_F(TcpLimitsTest, RefusesMoreConnectsAtOnceThanTheClusterMayHave) {
   for (int i = 0; i < 2; ++i) {
     EXPECT_TRUE(absl::IsDeadlineExceeded(Connect("db:5432", options).status()));
   }
+}
+
+TEST_F(TcpLimitsTest, ATimeoutOfAConnectIsNoneOfTheConnection) {
+  Start(1);
+  tcp::ConnectOptions options;
+  options.timeout = absl::Milliseconds(200);
+  auto stream = Connect("db:5432", options);
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  std::string bytes;
+  const absl::Time later = absl::Now() + absl::Milliseconds(300);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(stream->Read(bytes, later).status()));
+  EXPECT_TRUE(stream->Write("still here").ok());
+  EXPECT_TRUE(stream->Read(bytes).ok());
 }
 
 // Those that were made wait no longer.
@@ -112,6 +130,59 @@ TEST_F(TcpLimitsTest, ClosesConnectionsThatAreIdle) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("idle_timeout"));
   EXPECT_TRUE(Eventually([&] { return servers_[0]->open() == 0; }));
+}
+
+TEST_F(TcpLimitsTest, KeepsAsMuchAsTheBufferLimitSays) {
+  constexpr size_t kPiece = size_t{64} << 10;
+  cluster_ = "per_connection_buffer_limit_bytes: 4194304,";
+  StartServers(1);
+  servers_[0]->SetReads(false);
+  StartMesh();
+  const auto observer = std::make_shared<Recorder>();
+  size_t kept = 0;
+  observer->on_connect = [&](tcp::AsyncStream& stream) {
+    size_t written = kPiece;
+    while (stream.Write(std::string(kPiece, 'x'))) written += kPiece;
+    kept = written - stream.counts().bytes_written;
+    stream.Cancel();
+  };
+  tcp::ConnectAsync(*mesh_->Resolve("tcp://db:5432"), observer);
+  EXPECT_TRUE(absl::IsCancelled(observer->done.get_future().get()));
+  EXPECT_GE(kept, 4194304u);
+  EXPECT_LT(kept, 4194304u + kPiece);
+}
+
+// What waits here goes on its way without the application.
+TEST_F(TcpLimitsTest, IsNotIdleWhileWhatWaitedIsSent) {
+  meshlib::testing::FakeClock clock;
+  MeshOptions options;
+  options.own_thread = false;
+  options.clock = &clock;
+  proxy_ = "cluster: db, idle_timeout: 10s";
+  Start(1, std::move(options));
+  const auto observer = std::make_shared<Recorder>();
+  bool connected = false;
+  observer->on_connect = [&](tcp::AsyncStream&) { connected = true; };
+  tcp::AsyncStream stream =
+      tcp::ConnectAsync(*mesh_->Resolve("tcp://db:5432"), observer);
+  const auto until = [&](const std::function<bool()>& done) {
+    return Eventually([&] {
+      mesh_->RunPending();
+      return done();
+    });
+  };
+  ASSERT_TRUE(until([&] { return connected && servers_[0]->open() == 1; }));
+  servers_[0]->SendAndEnd("");
+  EXPECT_FALSE(stream.Write(std::string(size_t{64} << 20, 'x')));
+  clock.Advance(absl::Seconds(6));
+  ASSERT_TRUE(until([&] { return observer->writable == 1; }));
+  clock.Advance(absl::Seconds(6));
+  mesh_->RunPending();
+  auto done = observer->done.get_future();
+  EXPECT_FALSE(Drive(done));
+  clock.Advance(absl::Seconds(4));
+  EXPECT_TRUE(Eventually([&] { return Drive(done); }));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(done.get()));
 }
 
 TEST_F(TcpLimitsTest, ClosesConnectionsThatLastTooLong) {

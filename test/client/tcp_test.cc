@@ -1,7 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 
-#include <chrono>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include <future>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "test/client/tcp_fixture.h"
@@ -52,6 +54,12 @@ TEST_F(TcpTest, WritesOnAfterThePeerHasEndedItsHalf) {
   const auto rest = ReadAll(*stream);
   ASSERT_TRUE(rest.ok()) << rest.status();
   EXPECT_EQ(*rest, "bye");
+  EXPECT_TRUE(stream->Write("for long").ok());
+  EXPECT_TRUE(Eventually([&] { return servers_[0]->received() == 8; }));
+  EXPECT_TRUE(stream->Write("still").ok());
+  EXPECT_TRUE(stream->CloseWrite().ok());
+  EXPECT_TRUE(Eventually([&] { return servers_[0]->open() == 0; }));
+  EXPECT_EQ(servers_[0]->received(), 13u);
 }
 
 TEST_F(TcpTest, CarriesManyMegabytesThroughSmallBuffers) {
@@ -101,14 +109,21 @@ TEST_F(TcpTest, WaitsForBytesUntilTheDeadlineAndNoLonger) {
 
 TEST_F(TcpTest, CancelsAReaderThatWaits) {
   Start(1);
-  auto stream = Connect();
-  ASSERT_TRUE(stream.ok()) << stream.status();
-  auto reading = std::async(std::launch::async, [&] {
-    std::string bytes;
-    return stream->Read(bytes).status();
-  });
-  stream->Cancel();
-  EXPECT_TRUE(absl::IsCancelled(reading.get()));
+  // Sooner or later the reader waits for the system already.
+  for (int i = 0; i < 20; ++i) {
+    auto stream = Connect();
+    ASSERT_TRUE(stream.ok()) << stream.status();
+    std::atomic<bool> reads{false};
+    auto reading = std::async(std::launch::async, [&] {
+      std::string bytes;
+      reads = true;
+      return stream->Read(bytes).status();
+    });
+    while (!reads) std::this_thread::yield();
+    for (int j = 0; j < 50 * i; ++j) std::this_thread::yield();
+    stream->Cancel();
+    EXPECT_TRUE(absl::IsCancelled(reading.get()));
+  }
   EXPECT_TRUE(Eventually([&] { return servers_[0]->open() == 0; }));
 }
 
@@ -165,6 +180,55 @@ TEST_F(TcpTest, TriesOneHostUnlessItIsToldOtherwise) {
   options.max_connect_attempts = 3;
   EXPECT_THAT(std::string(Connect("db:5432", options).status().message()),
               HasSubstr("(attempt 3)"));
+}
+
+TEST_F(TcpTest, WaitsBetweenAttemptsAsTheProxySays) {
+  proxy_ =
+      "cluster: db, max_connect_attempts: 3, backoff_options: {base_interval: "
+      "100000s, max_interval: 100000s}";
+  StartServers(1);
+  StartMesh();
+  servers_[0]->Kill();
+  tcp::ConnectOptions options;
+  options.timeout = absl::Milliseconds(50);
+  const absl::Status status = Connect("db:5432", options).status();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("(attempt 1)"));
+}
+
+TEST_F(TcpTest, PlacesConnectionsByTheHashThatIsGiven) {
+  cluster_ = "lb_policy: RING_HASH,";
+  Start(4);
+  std::set<std::string> hosts;
+  for (uint64_t i = 0; i < 20; ++i) {
+    tcp::ConnectOptions options;
+    options.hash = i * 0x9e3779b97f4a7c15;
+    const auto first = Connect("cluster:db", options);
+    const auto second = Connect("cluster:db", options);
+    ASSERT_TRUE(first.ok() && second.ok());
+    EXPECT_EQ(first->peer().host, second->peer().host);
+    hosts.insert(first->peer().host);
+  }
+  EXPECT_GT(hosts.size(), 1u);
+}
+
+TEST_F(TcpTest, CountsAConnectionOnceAndAsASuccess) {
+  Start(1);
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  auto totals = mesh_->Totals("db");
+  ASSERT_TRUE(totals.ok()) << totals.status();
+  EXPECT_EQ(totals->succeeded, 1u);
+  EXPECT_EQ(totals->hosts[0].in_flight, 1u);
+  ASSERT_TRUE(stream->CloseWrite().ok());
+  EXPECT_TRUE(ReadAll(*stream).ok());
+  EXPECT_TRUE(Eventually([&] {
+    totals = mesh_->Totals("db");
+    return totals->hosts[0].in_flight == 0;
+  }));
+  EXPECT_EQ(totals->attempts, 1u);
+  EXPECT_EQ(totals->succeeded, 1u);
+  EXPECT_EQ(totals->cancelled, 0u);
 }
 
 TEST_F(TcpTest, FindsAHealthyHostOfAClusterThatIsNamed) {
@@ -339,13 +403,56 @@ TEST_F(TcpTest, HoldsBackWhoWritesBeforeThereIsAConnection) {
   EXPECT_TRUE(stream.Write("a"));
   EXPECT_FALSE(stream.Write(std::string(kMegabyte, 'x')));
   auto done = observer->done.get_future();
-  ASSERT_TRUE(Eventually([&] {
-    mesh_->RunPending();
-    return done.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-  }));
+  ASSERT_TRUE(Eventually([&] { return Drive(done); }));
   EXPECT_EQ(done.get(), absl::OkStatus());
   EXPECT_EQ(observer->received.size(), kMegabyte + 1);
   EXPECT_EQ(observer->writable, 1);
+}
+
+// Who reads and ends its half before there is a connection, and no more then.
+class Patient final : public tcp::StreamObserver {
+ public:
+  void OnReadable(tcp::AsyncStream& stream) override {
+    std::string bytes;
+    end = stream.Read(bytes);
+  }
+  void OnDone(tcp::AsyncStream& stream, const absl::Status& status) override {
+    done.set_value(status);
+  }
+
+  tcp::AsyncStream::ReadResult end = tcp::AsyncStream::ReadResult::kNothing;
+  std::promise<absl::Status> done;
+};
+
+TEST_F(TcpTest, DoesWhatWasAskedBeforeThereWasAConnection) {
+  MeshOptions options;
+  options.own_thread = false;
+  Start(1, std::move(options));
+  const auto target = mesh_->Resolve("tcp://db:5432");
+  const auto observer = std::make_shared<Patient>();
+  tcp::AsyncStream stream = tcp::ConnectAsync(*target, observer);
+  std::string bytes;
+  EXPECT_EQ(stream.Read(bytes), tcp::AsyncStream::ReadResult::kNothing);
+  stream.CloseWrite();
+  auto done = observer->done.get_future();
+  ASSERT_TRUE(Eventually([&] { return Drive(done); }));
+  EXPECT_EQ(done.get(), absl::OkStatus());
+  EXPECT_EQ(observer->end, tcp::AsyncStream::ReadResult::kEnd);
+}
+
+TEST_F(TcpTest, LeavesALoopInPeaceThatHasNothingToSend) {
+  MeshOptions options;
+  options.own_thread = false;
+  Start(1, std::move(options));
+  const auto target = mesh_->Resolve("tcp://db:5432");
+  auto observer = std::make_shared<Recorder>();
+  tcp::AsyncStream stream = tcp::ConnectAsync(*target, observer);
+  EXPECT_TRUE(stream.Write("hello"));
+  EXPECT_TRUE(Eventually([&] {
+    mesh_->RunPending();
+    pollfd polled{mesh_->PollDescriptor(), POLLIN, 0};
+    return observer->received == "hello" && poll(&polled, 1, 0) == 0;
+  }));
 }
 
 TEST_F(TcpTest, TellsTheObserverOfFailures) {
@@ -359,26 +466,25 @@ TEST_F(TcpTest, TellsTheObserverOfFailures) {
 TEST_F(TcpTest, RefusesToBlockTheThreadThatItWouldWaitFor) {
   Start(1);
   const auto target = mesh_->Resolve("tcp://db:5432");
-  absl::Status inside;
-  struct Blocking final : tcp::StreamObserver {
-    void OnConnect(tcp::AsyncStream& stream, const tcp::Peer&) override {
-      *status = tcp::Connect(*target).status();
-      stream.Cancel();
-    }
-    void OnReadable(tcp::AsyncStream&) override {}
-    void OnDone(tcp::AsyncStream&, const absl::Status& end) override {
-      done.set_value(end);
-    }
-    const Target* target;
-    absl::Status* status;
-    std::promise<absl::Status> done;
+  auto other = Connect();
+  ASSERT_TRUE(other.ok()) << other.status();
+  std::vector<absl::Status> inside;
+  auto observer = std::make_shared<Recorder>();
+  observer->on_writable = [&](tcp::AsyncStream& stream) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(5);
+    std::string bytes;
+    inside = {tcp::Connect(*target).status(), other->Write("x", deadline),
+              other->Read(bytes, deadline).status()};
+    stream.Cancel();
   };
-  auto observer = std::make_shared<Blocking>();
-  observer->target = &*target;
-  observer->status = &inside;
-  tcp::ConnectAsync(*target, observer);
+  tcp::AsyncStream stream = tcp::ConnectAsync(*target, observer);
+  while (stream.Write(std::string(kMegabyte, 'x'))) {
+  }
   EXPECT_TRUE(absl::IsCancelled(observer->done.get_future().get()));
-  EXPECT_EQ(inside.code(), absl::StatusCode::kFailedPrecondition);
+  for (const absl::Status& status : inside) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  }
+  EXPECT_EQ(inside.size(), 3u);
 }
 
 // --- mTLS ---
@@ -448,6 +554,21 @@ TEST_F(TcpTlsTest, BothEndsKnowEachOther) {
   ASSERT_TRUE(received.ok()) << received.status();
   EXPECT_TRUE(*received == sent);
   EXPECT_EQ(servers_[0]->last_peer(), kCaller);
+}
+
+TEST_F(TcpTlsTest, SendsAllOfItBeforeItEnds) {
+  Expect(kServer);
+  Start(1);
+  auto stream = Connect();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  ASSERT_TRUE(Eventually([&] { return servers_[0]->open() == 1; }));
+  servers_[0]->SendAndEnd("");
+  EXPECT_EQ(*ReadAll(*stream), "");
+  const std::string sent(16 * kMegabyte, 'y');
+  EXPECT_TRUE(stream->Write(sent).ok());
+  EXPECT_TRUE(stream->CloseWrite().ok());
+  EXPECT_TRUE(Eventually([&] { return servers_[0]->open() == 0; }));
+  EXPECT_EQ(servers_[0]->received(), sent.size());
 }
 
 TEST_F(TcpTlsTest, BelievesNobodyOfAnotherName) {
