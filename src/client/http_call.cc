@@ -61,6 +61,7 @@ void HttpCall::FillBody(net::WireRequest& wire,
   if (!blocking_) {
     options.sink = std::static_pointer_cast<HttpCall>(shared_from_this());
   }
+  options.undisturbed = blocking_;  // nobody else knows of it
 }
 
 void HttpCall::OnWhole() {

@@ -57,6 +57,15 @@ class Stream {
   // a buffer of the stream's own, which the loop sends on; they are lost if the
   // stream is destroyed before OnWritable().
   virtual IoResult Write(absl::Span<const std::string_view> pieces) = 0;
+  // Reading, for one who blocks and whom nobody has to wake but by
+  // Interrupt(): saves the poll. Waits for something to come, at most about
+  // `longest`, perhaps much less; kBlocked: nothing has. False: cannot.
+  virtual bool CanWait() const { return false; }
+  virtual IoResult ReadWithin(absl::Span<char> into, absl::Duration longest) {
+    return Read(into);
+  }
+  // From any thread: ReadWithin() comes back, now and ever after.
+  virtual void Interrupt() {}
   virtual void WantRead(bool want) = 0;  // neither at first
   virtual void WantWrite(bool want) = 0;
   virtual void CloseWrite() = 0;           // the peer reads an end

@@ -16,6 +16,8 @@ namespace {
 // How long a connection that threads read by themselves may go unused before
 // the loop watches it again.
 constexpr absl::Duration kSweep = absl::Milliseconds(50);
+// What a thread that leads has to wait at least for the system to count it.
+constexpr absl::Duration kWorthWaiting = absl::Milliseconds(20);
 // Of one turn of the loop.
 constexpr int kMostReads = 16;
 constexpr size_t kReadBytes = size_t{16} << 10;
@@ -217,13 +219,18 @@ void ClientConnection::OnWritable() {
 
 // --- Reading ---
 
-ClientConnection::Drive ClientConnection::ReadOnce() {
+ClientConnection::Drive ClientConnection::ReadOnce(absl::Duration wait) {
   std::array<char, kReadBytes> buffer;  // NOLINT: filled by Read()
   reading_ = true;
+  read_waits_ = wait > absl::ZeroDuration();
   mutex_.Unlock();
-  const event::IoResult result = stream_->Read(absl::MakeSpan(buffer));
+  const event::IoResult result =
+      wait > absl::ZeroDuration()
+          ? stream_->ReadWithin(absl::MakeSpan(buffer), wait)
+          : stream_->Read(absl::MakeSpan(buffer));
   mutex_.Lock();
   reading_ = false;
+  read_waits_ = false;
   if (closed_) return Drive::kStop;
   switch (result.code) {
     case event::IoResult::Code::kDone: {
@@ -292,10 +299,10 @@ bool ClientConnection::WaitFor(ClientExchange& exchange, uint32_t events,
     Lead(exchange, events, deadline);
   } else {
     Follow(exchange, events, deadline);
+    last_used_ = loop_->Now();
   }
-  last_used_ = loop_->Now();
   Settle();
-  return last_used_ < deadline;
+  return (exchange.events() & events) != 0 || loop_->Now() < deadline;
 }
 
 void ClientConnection::Lead(ClientExchange& exchange, uint32_t events,
@@ -303,22 +310,33 @@ void ClientConnection::Lead(ClientExchange& exchange, uint32_t events,
   if (reader_ == Reader::kLoop) stream_->WantRead(false);
   reader_ = Reader::kLeader;
   leader_ = &exchange;
-  if (wake_ < 0) wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  while (!closed_ && (exchange.events() & events) == 0) {
-    const absl::Duration left = deadline - loop_->Now();
+  // What WaitFor() and ReadOnce() have asked the clock is new enough.
+  for (absl::Time now = last_used_;
+       !closed_ && (exchange.events() & events) == 0; now = loop_->Now()) {
+    const absl::Duration left = deadline - now;
     if (left <= absl::ZeroDuration()) break;
-    mutex_.Unlock();
-    const bool readable = PollOnce(left);
-    mutex_.Lock();
-    if (!readable || closed_) continue;
-    while (ReadOnce() == Drive::kMore) {
-    }
+    Drive drive = LeadOnce(exchange, left);
+    while (drive == Drive::kMore) drive = ReadOnce();
     Flush();
     if (!changed_.empty()) PostWork();
   }
   leader_ = nullptr;
   reader_ = Reader::kNobody;
   HandOver();
+}
+
+// Waits for something to read, and reads it.
+ClientConnection::Drive ClientConnection::LeadOnce(const ClientExchange& leader,
+                                                   absl::Duration longest) {
+  if (leader.options().undisturbed && longest >= kWorthWaiting &&
+      stream_->CanWait()) {
+    return ReadOnce(longest);
+  }
+  if (wake_ < 0) wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  mutex_.Unlock();
+  const bool readable = PollOnce(longest);
+  mutex_.Lock();
+  return readable && !closed_ ? ReadOnce() : Drive::kStop;
 }
 
 bool ClientConnection::PollOnce(absl::Duration longest) {
@@ -377,6 +395,7 @@ void ClientConnection::GiveToLoop() {
 }
 
 void ClientConnection::WakeLeader() {
+  if (wake_ < 0) return;  // it has not polled yet
   const uint64_t one = 1;
   // Fails only if it is readable already.
   [[maybe_unused]] const ssize_t put = write(wake_, &one, sizeof(one));
@@ -394,6 +413,7 @@ void ClientConnection::Fail(const absl::Status& reason) {
   closed_ = true;
   codec_->ConnectionLost(reason, Delivered());
   if (leader_ != nullptr) WakeLeader();
+  if (read_waits_) stream_->Interrupt();
   PostWork();
 }
 

@@ -114,8 +114,12 @@ class ClientConnection final
   void Flush() MESHLIB_REQUIRES(mutex_);
   void FlushNow() MESHLIB_REQUIRES(mutex_);
   bool WritePending() MESHLIB_REQUIRES(mutex_);
-  Drive ReadOnce() MESHLIB_REQUIRES(mutex_);
+  // Waits as long for something to come, if that is worth while.
+  Drive ReadOnce(absl::Duration wait = absl::ZeroDuration())
+      MESHLIB_REQUIRES(mutex_);
   void Lead(ClientExchange& exchange, uint32_t events, absl::Time deadline)
+      MESHLIB_REQUIRES(mutex_);
+  Drive LeadOnce(const ClientExchange& leader, absl::Duration longest)
       MESHLIB_REQUIRES(mutex_);
   bool PollOnce(absl::Duration longest);
   void Follow(ClientExchange& exchange, uint32_t events, absl::Time deadline)
@@ -173,8 +177,10 @@ class ClientConnection final
   Reader reader_ MESHLIB_GUARDED_BY(mutex_) = Reader::kLoop;
   bool reading_ MESHLIB_GUARDED_BY(mutex_) = false;
   ClientExchange* leader_ MESHLIB_GUARDED_BY(mutex_) = nullptr;
+  bool read_waits_ MESHLIB_GUARDED_BY(mutex_) = false;
   std::vector<ClientExchange*> followers_ MESHLIB_GUARDED_BY(mutex_);
-  int wake_ = -1;  // eventfd; made by the first leader
+  // An eventfd; made by the first who polls, written under the lock.
+  int wake_ = -1;
 };
 
 }  // namespace meshlib::net

@@ -81,6 +81,9 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
     // taken, and the peer sends no more than a window of it.
     bool collect = true;
     size_t max_body = size_t{64} << 20;
+    // Nobody cancels it while its owner is in Wait(): that one may wait in a
+    // way that cannot be interrupted.
+    bool undisturbed = false;
     // Null: the owner blocks in Wait().
     std::shared_ptr<ExchangeSink> sink;
     // What Wait() measures its deadline by; borrowed.

@@ -1,5 +1,6 @@
 #include "net/socket_stream.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -20,6 +21,10 @@ namespace {
 using event::IoResult;
 
 constexpr size_t kMostPieces = 64;  // in one system call
+constexpr int kSendFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
+// Of ReadWithin(). The system's clock for it is too coarse for less.
+constexpr int64_t kShortestWaitMs = 16;
+constexpr int64_t kLongestWaitMs = int64_t{1} << 20;
 
 std::string NameOf(int fd,
                    int (*ask)(int, sockaddr*, socklen_t*) noexcept(true)) {
@@ -176,10 +181,44 @@ event::IoResult SocketStream::Failed(std::string_view what) {
 }
 
 event::IoResult SocketStream::Read(absl::Span<char> into) {
+  return Receive(into, MSG_DONTWAIT);
+}
+
+event::IoResult SocketStream::ReadWithin(absl::Span<char> into,
+                                         absl::Duration longest) {
+  // A power of two, so that the limit hardly ever changes: timeouts are much
+  // longer than answers take.
+  int64_t limit = std::min(absl::ToInt64Milliseconds(longest), kLongestWaitMs);
+  while ((limit & (limit - 1)) != 0) limit &= limit - 1;
+  const bool waits = limit >= kShortestWaitMs &&
+                     (receive_limit_ms_ == limit || SetReceiveLimit(limit));
+  return Receive(into, waits ? 0 : MSG_DONTWAIT);
+}
+
+bool SocketStream::SetReceiveLimit(int64_t limit_ms) {
+  if (fd_ < 0) return false;
+  const timeval time = absl::ToTimeval(absl::Milliseconds(limit_ms));
+  if (setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) != 0) {
+    return false;
+  }
+  // All other calls say that they do not wait.
+  if (receive_limit_ms_ == 0 &&
+      fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) & ~O_NONBLOCK) != 0) {
+    return false;
+  }
+  receive_limit_ms_ = limit_ms;
+  return true;
+}
+
+void SocketStream::Interrupt() {
+  if (fd_ >= 0) shutdown(fd_, SHUT_RD);
+}
+
+event::IoResult SocketStream::Receive(absl::Span<char> into, int flags) {
   if (fd_ < 0) return {IoResult::Code::kFailed, 0};
   if (into.empty()) return {IoResult::Code::kDone, 0};  // would look ended
   while (true) {
-    const ssize_t got = recv(fd_, into.data(), into.size(), 0);
+    const ssize_t got = recv(fd_, into.data(), into.size(), flags);
     if (got > 0) return {IoResult::Code::kDone, static_cast<size_t>(got)};
     if (got == 0) {
       // After a write that failed, the system may call a reset an end.
@@ -190,6 +229,8 @@ event::IoResult SocketStream::Read(absl::Span<char> into) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return {IoResult::Code::kBlocked, 0};
     }
+    // Time has passed for one who waits.
+    if (errno == EINTR && flags == 0) return {IoResult::Code::kBlocked, 0};
     if (errno != EINTR) return Failed("read");
   }
 }
@@ -207,7 +248,10 @@ event::IoResult SocketStream::Write(absl::Span<const std::string_view> pieces) {
   message.msg_iov = vectors.data();
   message.msg_iovlen = count;
   while (true) {
-    const ssize_t sent = sendmsg(fd_, &message, MSG_NOSIGNAL);
+    // One piece is the rule, and costs the system less to look at.
+    const ssize_t sent =
+        count == 1 ? send(fd_, pieces[0].data(), pieces[0].size(), kSendFlags)
+                   : sendmsg(fd_, &message, kSendFlags);
     if (sent >= 0) return {IoResult::Code::kDone, static_cast<size_t>(sent)};
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return {IoResult::Code::kBlocked, 0};

@@ -2,6 +2,7 @@
 #define MESHLIB_NET_SOCKET_STREAM_H_
 
 #include <atomic>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,10 @@ class SocketStream final : public event::Stream {
   ~SocketStream() override;
 
   event::IoResult Read(absl::Span<char> into) override;
+  bool CanWait() const override { return true; }
+  event::IoResult ReadWithin(absl::Span<char> into,
+                             absl::Duration longest) override;
+  void Interrupt() override;
   event::IoResult Write(absl::Span<const std::string_view> pieces) override;
   void WantRead(bool want) override;
   void WantWrite(bool want) override;
@@ -53,6 +58,9 @@ class SocketStream final : public event::Stream {
   event::IoResult Failed(std::string_view what);
   // Keeps the first.
   void SetError(absl::Status status);
+  event::IoResult Receive(absl::Span<char> into, int flags);
+  // How long the system lets calls wait that do.
+  bool SetReceiveLimit(int64_t limit_ms);
   void Close();
 
   event::IoLoop* const loop_;
@@ -61,6 +69,8 @@ class SocketStream final : public event::Stream {
   std::atomic<bool> connecting_{false};
   std::optional<event::IoLoop::WatchId> watch_;
   std::optional<event::Loop::TimerId> timer_;  // of the connect
+  // Of the reading half. 0: the descriptor does not block.
+  int64_t receive_limit_ms_ = 0;
   // What both halves touch.
   mutable base::Mutex mutex_;
   event::Interest wanted_ MESHLIB_GUARDED_BY(mutex_);

@@ -358,24 +358,34 @@ std::optional<IoResult> TlsStream::TakePlaintext(absl::Span<char> into) {
   return std::nullopt;
 }
 
+std::optional<IoResult> TlsStream::ReadHeld(absl::Span<char> into) {
+  if (phase_ == Phase::kFailed) return IoResult{IoResult::Code::kFailed, 0};
+  if (phase_ != Phase::kOpen) return IoResult{IoResult::Code::kBlocked, 0};
+  if (waiting()) Flush();
+  if (may_hold_input_) return TakePlaintext(into);
+  return std::nullopt;
+}
+
 IoResult TlsStream::Read(absl::Span<char> into) {
+  return ReadWithin(into, absl::ZeroDuration());
+}
+
+IoResult TlsStream::ReadWithin(absl::Span<char> into, absl::Duration longest) {
   if (into.empty()) return {IoResult::Code::kDone, 0};
+  const bool waits = longest > absl::ZeroDuration();
   {
     const base::MutexLock lock(mutex_);
-    if (phase_ == Phase::kFailed) return {IoResult::Code::kFailed, 0};
-    if (phase_ != Phase::kOpen) return {IoResult::Code::kBlocked, 0};
-    if (waiting()) Flush();
-    if (may_hold_input_) {
-      if (const auto taken = TakePlaintext(into)) return *taken;
-    }
+    if (const auto held = ReadHeld(into)) return *held;
     // The caller waits now, which tells of what has come since.
-    if (std::exchange(inner_drained_, false)) {
+    if (std::exchange(inner_drained_, false) && !waits) {
       return {IoResult::Code::kBlocked, 0};
     }
   }
   char ciphertext[kReadBytes];
   while (true) {
-    const IoResult got = inner_->Read(absl::MakeSpan(ciphertext));
+    const absl::Span<char> space = absl::MakeSpan(ciphertext);
+    const IoResult got =
+        waits ? inner_->ReadWithin(space, longest) : inner_->Read(space);
     if (got.code == IoResult::Code::kBlocked) return got;
     const base::MutexLock lock(mutex_);
     may_hold_input_ = true;
@@ -385,7 +395,8 @@ IoResult TlsStream::Read(absl::Span<char> into) {
       inner_drained_ = drained && got.code == IoResult::Code::kDone;
       return *taken;
     }
-    if (drained) return {IoResult::Code::kBlocked, 0};
+    // Who waited does so anew, as long as there is time still.
+    if (drained || waits) return {IoResult::Code::kBlocked, 0};
   }
 }
 

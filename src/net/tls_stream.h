@@ -68,6 +68,10 @@ class TlsStream final : public event::Stream, private event::StreamHandler {
   ~TlsStream() override;
 
   event::IoResult Read(absl::Span<char> into) override;
+  bool CanWait() const override { return inner_->CanWait(); }
+  event::IoResult ReadWithin(absl::Span<char> into,
+                             absl::Duration longest) override;
+  void Interrupt() override { inner_->Interrupt(); }
   event::IoResult Write(absl::Span<const std::string_view> pieces) override;
   void WantRead(bool want) override;
   void WantWrite(bool want) override;
@@ -126,6 +130,9 @@ class TlsStream final : public event::Stream, private event::StreamHandler {
 
   // Hands over what the inner stream's Read() gave.
   void Feed(event::IoResult got, const char* ciphertext)
+      MESHLIB_REQUIRES(mutex_);
+  // Nothing: has to be read from the inner stream.
+  std::optional<event::IoResult> ReadHeld(absl::Span<char> into)
       MESHLIB_REQUIRES(mutex_);
   // Nothing: more has to come from the peer.
   std::optional<event::IoResult> TakePlaintext(absl::Span<char> into)

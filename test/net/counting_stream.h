@@ -1,6 +1,8 @@
 #ifndef MESHLIB_TEST_NET_COUNTING_STREAM_H_
 #define MESHLIB_TEST_NET_COUNTING_STREAM_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,14 +18,22 @@ class CountingStream final : public event::Stream {
   struct Counts {
     int reads = 0;
     int writes = 0;
+    size_t most = SIZE_MAX;  // to be read at once
   };
   CountingStream(std::unique_ptr<event::Stream> inner, Counts* counts)
       : inner_(std::move(inner)), counts_(counts) {}
 
   event::IoResult Read(absl::Span<char> into) override {
     ++counts_->reads;
-    return inner_->Read(into);
+    return inner_->Read(into.subspan(0, counts_->most));
   }
+  bool CanWait() const override { return inner_->CanWait(); }
+  event::IoResult ReadWithin(absl::Span<char> into,
+                             absl::Duration longest) override {
+    ++counts_->reads;
+    return inner_->ReadWithin(into.subspan(0, counts_->most), longest);
+  }
+  void Interrupt() override { inner_->Interrupt(); }
   event::IoResult Write(absl::Span<const std::string_view> pieces) override {
     ++counts_->writes;
     return inner_->Write(pieces);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -96,6 +97,33 @@ TEST_F(SocketNetworkTest, CarriesBytesBothWaysOverEveryFamily) {
     accepted_ = 0;
   }
   EXPECT_NE(access(path.c_str(), F_OK), 0);
+}
+
+TEST_F(SocketNetworkTest, ReadingWaitsUntilSomethingComesOrItIsInterrupted) {
+  ConnectBoth("127.0.0.1:0");
+  event::Stream& stream = client_.stream();
+  stream.WantRead(false);
+  ASSERT_TRUE(stream.CanWait());
+  char buffer[8];
+  const auto read = [&](absl::Duration longest) {
+    return stream.ReadWithin(absl::MakeSpan(buffer), longest);
+  };
+  using Code = event::IoResult::Code;
+  EXPECT_EQ(read(absl::Milliseconds(1)).code, Code::kBlocked);
+  EXPECT_EQ(read(absl::Milliseconds(20)).code, Code::kBlocked);
+  std::thread peer([&] { server_.stream().Write({"x"}); });
+  EXPECT_EQ(read(absl::InfiniteDuration()).code, Code::kDone);
+  EXPECT_EQ(buffer[0], 'x');
+  peer.join();
+  // The descriptor may block now; nothing else does.
+  EXPECT_EQ(stream.Read(absl::MakeSpan(buffer)).code, Code::kBlocked);
+  const std::string much(size_t{64} << 20, 'm');
+  EXPECT_LT(stream.Write({much}).bytes, much.size());
+  EXPECT_EQ(stream.Write({much}).code, Code::kBlocked);
+  std::thread other([&] { stream.Interrupt(); });
+  EXPECT_EQ(read(absl::InfiniteDuration()).code, Code::kEnded);
+  other.join();
+  EXPECT_EQ(read(absl::InfiniteDuration()).code, Code::kEnded);
 }
 
 TEST_F(SocketNetworkTest, RefusesWhatIsNoAddress) {
