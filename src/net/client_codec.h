@@ -73,6 +73,9 @@ class ClientCodec {
   virtual bool draining() const = 0;
   virtual void Drain(absl::Time now) = 0;
 
+  // Gives back memory that only exchanges need, when there are none.
+  virtual void Trim() {}
+
   virtual absl::Status Tick(absl::Time now) = 0;
   virtual absl::Time NextTick() const = 0;
 };

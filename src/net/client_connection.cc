@@ -16,6 +16,8 @@ namespace {
 // How long a connection that threads read by themselves may go unused before
 // the loop watches it again.
 constexpr absl::Duration kSweep = absl::Milliseconds(50);
+// How long until one that is not used gives back memory.
+constexpr absl::Duration kTrim = absl::Seconds(1);
 // What a thread that leads has to wait at least for the system to count it.
 constexpr absl::Duration kWorthWaiting = absl::Milliseconds(20);
 // Of one turn of the loop.
@@ -81,6 +83,7 @@ absl::Status ClientConnection::Start(ClientExchange& exchange) {
     return status;
   }
   ++started_;
+  trimmed_ = false;
   if (reader_ == Reader::kNobody && !exchange.blocking()) GiveToLoop();
   if (limits_.max_requests != 0 && started_ >= limits_.max_requests) {
     drain_ = true;
@@ -477,9 +480,10 @@ void ClientConnection::RunWork() {
 absl::Time ClientConnection::NextTimer() {
   absl::Time next = codec_->NextTick();
   // While it is in use, the timer comes back to see whether it still is.
-  next = std::min(next, (codec_->active() == 0 ? last_used_ : loop_->Now()) +
-                            limits_.idle_timeout);
+  const absl::Time used = codec_->active() == 0 ? last_used_ : loop_->Now();
+  next = std::min(next, used + limits_.idle_timeout);
   if (!drain_) next = std::min(next, expires_);
+  if (!trimmed_) next = std::min(next, used + kTrim);
   if (sweeping_) next = std::min(next, loop_->Now() + kSweep);
   return next;
 }
@@ -514,8 +518,21 @@ void ClientConnection::OnTimer() {
       if (reader_ == Reader::kNobody && !closed_) GiveToLoop();
     }
     Flush();
+    if (!closed_ && !trimmed_ && codec_->active() == 0 &&
+        now >= last_used_ + kTrim) {
+      Trim();
+    }
   }
   RunWork();
+}
+
+void ClientConnection::Trim() {
+  trimmed_ = true;
+  codec_->Trim();
+  if (!writing_ && out_at_ == out_.size()) {
+    std::string().swap(out_);
+    out_at_ = 0;
+  }
 }
 
 }  // namespace meshlib::net

@@ -137,6 +137,7 @@ class ClientConnection final
   // On the loop.
   void RunWork();
   void OnTimer();
+  void Trim() MESHLIB_REQUIRES(mutex_);
   void ArmTimer(absl::Time when);
   absl::Time NextTimer() MESHLIB_REQUIRES(mutex_);
 
@@ -163,6 +164,7 @@ class ClientConnection final
   bool told_draining_ MESHLIB_GUARDED_BY(mutex_) = false;
   bool work_posted_ MESHLIB_GUARDED_BY(mutex_) = false;
   bool sweeping_ MESHLIB_GUARDED_BY(mutex_) = false;
+  bool trimmed_ MESHLIB_GUARDED_BY(mutex_) = false;
 
   // Writing. While `writing_`, its thread alone uses out_.
   bool writing_ MESHLIB_GUARDED_BY(mutex_) = false;

@@ -41,6 +41,7 @@ class Http2ClientCodec final : public ClientCodec, private Http2SessionHandler {
   size_t capacity() const override;
   bool draining() const override { return !session_->AcceptsRequests(); }
   void Drain(absl::Time now) override { session_->Drain(now); }
+  void Trim() override { session_->Trim(); }
   absl::Status Tick(absl::Time now) override;
   absl::Time NextTick() const override { return session_->NextTick(); }
 

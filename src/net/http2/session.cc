@@ -61,8 +61,9 @@ void Http2Session::Start() {
   nghttp2_option_set_stream_reset_rate_limit(option, 1000000, 1000000);
 #endif
   const auto create =
-      server_ ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
-  create(&h2_, callbacks, this, option);
+      server_ ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  create(&h2_, callbacks, this, option, memory_.mem());
+  memory_.Created();
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
 

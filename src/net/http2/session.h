@@ -18,6 +18,7 @@
 #include "meshlib/request.h"
 #include "net/http2/frame_guard.h"
 #include "net/http2/options.h"
+#include "net/http2/session_memory.h"
 #include "net/http2/stream.h"
 
 namespace meshlib::net {
@@ -81,6 +82,10 @@ class Http2Session {
   // The drain is through, or both sides are done: nothing is left to do.
   bool Finished() const;
 
+  // Gives back memory that only streams need, if there are none. For times
+  // without any: the next one costs some page faults.
+  void Trim();
+
   // The transport is gone: resets all streams. `reason` must not be OK.
   void ConnectionLost(const absl::Status& reason);
 
@@ -93,6 +98,7 @@ class Http2Session {
   uint32_t peer_max_concurrent_streams() const;
   const Http2Stats& stats() const { return stats_; }
   const Http2Options& options() const { return options_; }
+  const SessionMemory& memory() const { return memory_; }
 
  private:
   friend class Http2Stream;
@@ -128,6 +134,7 @@ class Http2Session {
   const Http2Options options_;
   Http2SessionHandler& handler_;
   const bool server_;
+  SessionMemory memory_;
   nghttp2_session* h2_ = nullptr;
   absl::Status status_;
   FrameGuard guard_;

@@ -64,6 +64,12 @@ void Http2Session::SendFinalGoAway() {
       NGHTTP2_NO_ERROR, nullptr, 0);
 }
 
+void Http2Session::Trim() {
+  // With nothing to send the frame buffer is between two frames.
+  if (dead_ || in_call_ || open_ > 0 || HasOutput()) return;
+  memory_.Trim();
+}
+
 bool Http2Session::Finished() const {
   if (dead_) return spill_.empty();
   if (HasOutput()) return false;
