@@ -9,11 +9,10 @@ namespace {
 
 class MonotonicClock final : public Clock {
  public:
-  MonotonicClock()
-      : offset_(absl::Now() - absl::FromUnixNanos(SteadyNanos())) {}
+  MonotonicClock() : offset_(absl::ToUnixNanos(absl::Now()) - SteadyNanos()) {}
 
   absl::Time Now() override {
-    return absl::FromUnixNanos(SteadyNanos()) + offset_;
+    return absl::FromUnixNanos(SteadyNanos() + offset_);
   }
 
  private:
@@ -23,7 +22,7 @@ class MonotonicClock final : public Clock {
         .count();
   }
 
-  const absl::Duration offset_;  // monotonic time to wall time, at the start
+  const int64_t offset_;  // monotonic time to wall time, at the start
 };
 
 }  // namespace

@@ -39,7 +39,8 @@ class WheelTimer : public std::enable_shared_from_this<WheelTimer> {
 // Thread-safe.
 class TimerWheel : public std::enable_shared_from_this<TimerWheel> {
  public:
-  static constexpr absl::Duration kTick = absl::Milliseconds(2);
+  static constexpr int64_t kTickNanos = 2'000'000;
+  static constexpr absl::Duration kTick = absl::Nanoseconds(kTickNanos);
 
   // `loop` is borrowed and outlives the wheel.
   explicit TimerWheel(Loop* loop) : loop_(loop), start_(loop->Now()) {}
