@@ -3,22 +3,29 @@
 
 All talk to the same server (meshlib_http_server), one after the other and in
 turns, so that what else the machine does hits each alike. Prints medians and
-ratios; --out keeps every sample.
+ratios, and the memory of 10,000 idle connections. Every sample, with the load
+of the machine before it, goes to a file of its own for each run: --out, or
+http-DATE.json in the build folder.
 
     benchmarks/http/run.py --build build [--rounds 5] [--seconds 3] [--out F]
+                           [--only TEXT]
 
-Needs the targets http_load, h2_ping and meshlib_http_server, and h2load and
-wrk (packages nghttp2-client and wrk).
+Needs the targets http_load, h2_ping, idle_connections and meshlib_http_server,
+and h2load and wrk (packages nghttp2-client and wrk).
 """
 
 import argparse
 import json
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
+
+IDLE = 10000
 
 CONFIG = """\
 static_resources:
@@ -57,6 +64,8 @@ cancelled,retriable-status-codes
     type: STATIC
     connect_timeout: 1s
     outlier_detection: {{}}
+    circuit_breakers: {{thresholds: [{{max_connections: 100000, \
+max_pending_requests: 100000, max_requests: 100000}}]}}
     {socket}
     typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
@@ -67,9 +76,11 @@ HttpProtocolOptions
       cluster_name: c
       endpoints:
       - lb_endpoints:
-        - endpoint:
-            address: {{socket_address: {{address: 127.0.0.1, \
-port_value: {port}}}}}
+{endpoints}"""
+
+ENDPOINT = """\
+        - endpoint: {{address: {{socket_address: {{address: {host}, \
+port_value: {port}}}}}}}
 """
 
 TLS = """transport_socket:
@@ -83,6 +94,9 @@ v3.UpstreamTlsContext
           - certificate_chain: {{filename: {folder}/client.pem}}
             private_key: {{filename: {folder}/client.key}}
           validation_context: {{trusted_ca: {{filename: {folder}/ca.pem}}}}"""
+
+# All of them lead to this machine.
+HOSTS = ["127.1.%d.%d" % (i // 250, i % 250 + 1) for i in range(IDLE)]
 
 
 def make_certificates(folder):
@@ -119,11 +133,14 @@ class Bench:
     def __init__(self, args, folder):
         self.args, self.folder = args, folder
 
-    def write(self, name, port, protocol, tls=False):
+    def write(self, name, port, protocol, tls=False, hosts=("127.0.0.1",)):
         path = os.path.join(self.folder, name + ".yaml")
         socket = TLS.format(folder=self.folder) if tls else ""
         with open(path, "w", encoding="utf-8") as f:
-            f.write(CONFIG.format(port=port, protocol=protocol, socket=socket))
+            f.write(CONFIG.format(
+                protocol=protocol, socket=socket,
+                endpoints="".join(ENDPOINT.format(host=host, port=port)
+                                  for host in hosts)))
         return path
 
     def ours(self, config, mode, parallel):
@@ -143,10 +160,17 @@ class Bench:
             check=True, capture_output=True, text=True).stdout
         return json.loads(out)
 
-    def h2load(self, port, streams):
+    def idle(self, config):
+        out = subprocess.run(
+            [f"{self.args.build}/benchmarks/http/idle_connections", config,
+             "http://echo/", str(IDLE)],
+            check=True, capture_output=True, text=True).stdout
+        return json.loads(out)
+
+    def h2load(self, port, streams, scheme="http"):
         out = subprocess.run(
             ["h2load", "-D", str(self.args.seconds), "-m", str(streams), "-c",
-             "1", "-t", "1", f"http://127.0.0.1:{port}/"],
+             "1", "-t", "1", f"{scheme}://127.0.0.1:{port}/"],
             check=True, capture_output=True, text=True).stdout
         return {"rate": float(re.search(r"([\d.]+) req/s", out).group(1))}
 
@@ -165,7 +189,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--out")
+    parser.add_argument("--only", default="", help="part of the cases' names")
     args = parser.parse_args()
+    out = args.out or os.path.join(
+        args.build, time.strftime("http-%Y%m%d-%H%M%S.json"))
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with tempfile.TemporaryDirectory() as folder:
         make_certificates(folder)
         bench = Bench(args, folder)
@@ -173,46 +202,63 @@ def main():
         tls = Server(args.build, "--body=1024", f"--cert={folder}/server.pem",
                      f"--key={folder}/server.key",
                      f"--client-ca={folder}/ca.pem")
+        # h2load has no certificate to show.
+        open_tls = Server(args.build, "--body=1024",
+                          f"--cert={folder}/server.pem",
+                          f"--key={folder}/server.key")
+        anywhere = Server(args.build, "--host=0.0.0.0")
         h1 = bench.write("h1", plain.port, "http_protocol_options")
         h2 = bench.write("h2", plain.port, "http2_protocol_options")
         h2_tls = bench.write("h2_tls", tls.port, "http2_protocol_options", True)
+        idle1 = bench.write("idle1", anywhere.port, "http_protocol_options",
+                            hosts=HOSTS)
+        idle2 = bench.write("idle2", anywhere.port, "http2_protocol_options",
+                            hosts=HOSTS)
         cases = {
             "h2load, 64 streams": lambda: bench.h2load(plain.port, 64),
             "HTTP/2, 64 at a time": lambda: bench.ours(h2, "callback", 64),
             "HTTP/2 mTLS, 64 at a time":
                 lambda: bench.ours(h2_tls, "callback", 64),
+            "h2load TLS, 64 streams":
+                lambda: bench.h2load(open_tls.port, 64, "https"),
             "nghttp2, one blocking": lambda: bench.ping(plain.port),
             "HTTP/2, one blocking": lambda: bench.ours(h2, "blocking", 1),
             "HTTP/2, two blocking": lambda: bench.ours(h2, "blocking", 2),
             "wrk, 16 connections": lambda: bench.wrk(plain.port, 16),
             "HTTP/1.1, 16 at a time": lambda: bench.ours(h1, "callback", 16),
             "HTTP/1.1, one blocking": lambda: bench.ours(h1, "blocking", 1),
+            "HTTP/1.1, idle": lambda: bench.idle(idle1),
+            "HTTP/2, idle": lambda: bench.idle(idle2),
         }
-        samples = {name: [] for name in cases}
+        samples = {name: [] for name in cases if args.only in name}
         try:
-            for _ in range(args.rounds):
-                for name, run in cases.items():
-                    samples[name].append(run())
+            for i in range(args.rounds):
+                for name in samples:
+                    if "idle" in name and i > 0:
+                        continue  # hardly varies, and takes long
+                    load = os.getloadavg()[0]
+                    samples[name].append({"load": load, **cases[name]()})
         finally:
-            plain.stop()
-            tls.stop()
+            for server in (plain, tls, open_tls, anywhere):
+                server.stop()
+            with open(out, "w", encoding="utf-8") as f:
+                json.dump(samples, f, indent=1)
     report(samples)
-    if args.out:
-        with open(args.out, "w", encoding="utf-8") as f:
-            json.dump(samples, f, indent=1)
+    print(f"\nsamples: {out}")
 
 
 def report(samples):
     def median(name, field):
-        values = [s[field] for s in samples[name] if field in s]
+        values = [s[field] for s in samples.get(name, ()) if field in s]
         return statistics.median(values) if values else None
-    print(f"{'':28}{'rate/s':>10}{'p50 us':>9}{'p99 us':>9}{'cpu us':>9}")
+    fields = ("rate", "p50_us", "p99_us", "cpu_us", "idle_mb")
+    print(f"{'':28}{'rate/s':>10}{'p50 us':>9}{'p99 us':>9}{'cpu us':>9}"
+          f"{'idle MB':>9}")
     for name in samples:
-        cells = [median(name, f) for f in ("rate", "p50_us", "p99_us",
-                                           "cpu_us")]
+        cells = [median(name, field) for field in fields]
         print(f"{name:28}" + "".join(
             f"{'' if c is None else round(c, 1):>{w}}"
-            for c, w in zip(cells, (10, 9, 9, 9))))
+            for c, w in zip(cells, (10, 9, 9, 9, 9))))
     ratios = (
         ("HTTP/2 rate to h2load's", "HTTP/2, 64 at a time",
          "h2load, 64 streams", "rate"),
@@ -220,12 +266,16 @@ def report(samples):
          "wrk, 16 connections", "rate"),
         ("mTLS rate to plaintext's", "HTTP/2 mTLS, 64 at a time",
          "HTTP/2, 64 at a time", "rate"),
+        ("h2load's TLS rate to plaintext's", "h2load TLS, 64 streams",
+         "h2load, 64 streams", "rate"),
         ("blocking p50 to bare nghttp2's", "HTTP/2, one blocking",
          "nghttp2, one blocking", "p50_us"),
     )
     print()
     for text, ours, theirs, field in ratios:
-        print(f"{text:32}{median(ours, field) / median(theirs, field):.2f}")
+        ratio = (median(ours, field), median(theirs, field))
+        if None not in ratio:
+            print(f"{text:34}{ratio[0] / ratio[1]:.2f}")
 
 
 if __name__ == "__main__":

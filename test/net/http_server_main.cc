@@ -1,5 +1,5 @@
 // A server for a look with other people's clients:
-//   meshlib_http_server [--port=N] [--body=BYTES] [--http2]
+//   meshlib_http_server [--host=IP] [--port=N] [--body=BYTES] [--http2]
 //                       [--cert=PEM --key=PEM [--client-ca=PEM]]
 //     prints the address it listens on; answers GET with BYTES bytes and
 //     anything else with what it was sent; --http2: nothing but HTTP/2
@@ -100,8 +100,8 @@ absl::StatusOr<ServerTls::Context> MakeContext(
                                       options);
 }
 
-int Run(const std::string& port, size_t bytes, const ServerOptions& options,
-        const security::TlsSources& files) {
+int Run(const std::string& host_port, size_t bytes,
+        const ServerOptions& options, const security::TlsSources& files) {
   const auto loop = event::EpollLoop::Create(SystemClock());
   if (!loop.ok()) return 1;
   SocketNetwork network(loop->get());
@@ -116,7 +116,7 @@ int Run(const std::string& port, size_t bytes, const ServerOptions& options,
     tls = std::make_unique<ServerTls>(loop->get(), *context);
   }
   HttpServer server(loop->get(), options, &answers, tls.get());
-  const auto address = server.Listen(network, "127.0.0.1:" + port);
+  const auto address = server.Listen(network, host_port);
   if (!address.ok()) {
     fprintf(stderr, "%s\n", address.status().ToString().c_str());
     return 1;
@@ -130,12 +130,15 @@ int Run(const std::string& port, size_t bytes, const ServerOptions& options,
 }  // namespace meshlib::net
 
 int main(int argc, char** argv) {
+  std::string host = "127.0.0.1";
   std::string port = "0";
   size_t bytes = 2;
   meshlib::net::ServerOptions options;
   meshlib::security::TlsSources files;
   for (int i = 1; i < argc; ++i) {
-    if (strncmp(argv[i], "--port=", 7) == 0) {
+    if (strncmp(argv[i], "--host=", 7) == 0) {
+      host = argv[i] + 7;
+    } else if (strncmp(argv[i], "--port=", 7) == 0) {
       port = argv[i] + 7;
     } else if (strncmp(argv[i], "--body=", 7) == 0) {
       bytes = strtoul(argv[i] + 7, nullptr, 10);
@@ -154,5 +157,5 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  return meshlib::net::Run(port, bytes, options, files);
+  return meshlib::net::Run(host + ":" + port, bytes, options, files);
 }
