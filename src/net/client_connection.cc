@@ -23,6 +23,9 @@ constexpr absl::Duration kWorthWaiting = absl::Milliseconds(20);
 // Of one turn of the loop.
 constexpr int kMostReads = 16;
 constexpr size_t kReadBytes = size_t{16} << 10;
+// What more exchanges than these do when they are told goes out in several
+// writes: the peer works on one part while this side does on the next.
+constexpr size_t kMostAtOnce = 40;
 // More than that is given back when it is written.
 constexpr size_t kKeptOutput = size_t{16} << 10;
 
@@ -287,9 +290,19 @@ void ClientConnection::OnReadable() {
   };
   {
     const Batch batch{this};
-    for (const auto& exchange : changed) exchange->Tell();
+    const size_t pieces = changed.size() / kMostAtOnce + 1;
+    const size_t piece = changed.size() / pieces + 1;
+    for (size_t i = 0; i < changed.size(); ++i) {
+      if (i != 0 && i % piece == 0) FlushBatch();
+      changed[i]->Tell();
+    }
   }
   RunWork();
+}
+
+void ClientConnection::FlushBatch() {
+  base::MutexLock lock(mutex_);
+  FlushNow();
 }
 
 bool ClientConnection::WaitFor(ClientExchange& exchange, uint32_t events,

@@ -113,6 +113,7 @@ class ClientConnection final
 
   void Flush() MESHLIB_REQUIRES(mutex_);
   void FlushNow() MESHLIB_REQUIRES(mutex_);
+  void FlushBatch();
   bool WritePending() MESHLIB_REQUIRES(mutex_);
   // Waits as long for something to come, if that is worth while.
   Drive ReadOnce(absl::Duration wait = absl::ZeroDuration())
