@@ -37,19 +37,6 @@ class HostBreakers final : public PoolBreakers {
   std::atomic<uint32_t> connections_{0};
 };
 
-std::vector<std::shared_ptr<PoolShard>> MakeShards(
-    absl::Span<const std::unique_ptr<ClientIo>> ios,
-    const std::shared_ptr<PoolBreakers>& breakers) {
-  std::vector<std::shared_ptr<PoolShard>> shards;
-  shards.reserve(ios.size() * kHttpProtocols);
-  for (const auto& io : ios) {
-    for (size_t i = 0; i < kHttpProtocols; ++i) {
-      shards.push_back(std::make_shared<PoolShard>(io.get(), breakers));
-    }
-  }
-  return shards;
-}
-
 }  // namespace
 
 ClientIo::~ClientIo() = default;
@@ -85,12 +72,12 @@ void ClientIo::Shutdown() {
 HostPool::HostPool(absl::Span<const std::unique_ptr<ClientIo>> ios,
                    std::shared_ptr<PoolBreakers> breakers)
     : breakers_(std::make_shared<HostBreakers>(std::move(breakers))),
-      shards_(MakeShards(ios, breakers_)),
+      shards_(ios.size() * kHttpProtocols),
       ios_(ios) {}
 
 HostPool::~HostPool() {
-  for (const auto& shard : shards_) shard->Abandon();
   base::MutexLock lock(mutex_);
+  for (const auto& shard : made_) shard->Abandon();
   for (const auto& [key, shard] : named_) shard->Abandon();
 }
 
@@ -101,9 +88,25 @@ void HostPool::Start(size_t io, const model::Host& host,
   const size_t at =
       io * kHttpProtocols + static_cast<size_t>(options->protocol);
   if (server_name.empty()) {
-    return shards_[at]->Start(host, options, exchange);
+    return ShardOf(at).Start(host, options, exchange);
   }
   ShardFor(at, server_name)->Start(host, options, exchange);
+}
+
+// Most hosts are used by one protocol, and not from every loop.
+PoolShard& HostPool::ShardOf(size_t at) {
+  // Acquire: pairs with the store, so that the shard is seen as it was made.
+  if (PoolShard* const shard = shards_[at].load(std::memory_order_acquire)) {
+    return *shard;
+  }
+  base::MutexLock lock(mutex_);
+  if (PoolShard* const shard = shards_[at].load(std::memory_order_relaxed)) {
+    return *shard;
+  }
+  made_.push_back(
+      std::make_shared<PoolShard>(ios_[at / kHttpProtocols].get(), breakers_));
+  shards_[at].store(made_.back().get(), std::memory_order_release);
+  return *made_.back();
 }
 
 std::shared_ptr<PoolShard> HostPool::ShardFor(size_t at,

@@ -172,14 +172,16 @@ class HostPool final : public model::HostConnections {
 
  private:
   const std::shared_ptr<PoolBreakers> breakers_;
-  // By loop, then by protocol.
-  const std::vector<std::shared_ptr<PoolShard>> shards_;
+  // By loop, then by protocol. Null: not used yet; else one of made_.
+  std::vector<std::atomic<PoolShard*>> shards_;
 
+  PoolShard& ShardOf(size_t at);
   std::shared_ptr<PoolShard> ShardFor(size_t at, std::string_view server_name);
   void DropUnused() MESHLIB_REQUIRES(mutex_);
 
   const absl::Span<const std::unique_ptr<ClientIo>> ios_;
   base::Mutex mutex_;
+  std::vector<std::shared_ptr<PoolShard>> made_ MESHLIB_GUARDED_BY(mutex_);
   // Those for a server name; the first is as in shards_.
   absl::flat_hash_map<std::pair<size_t, std::string>,
                       std::shared_ptr<PoolShard>>

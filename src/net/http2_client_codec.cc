@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "net/http2/stream.h"
 
@@ -126,17 +127,15 @@ void Http2ClientCodec::Release(Http2Exchange& exchange) {
 
 absl::Status Http2ClientCodec::Start(ClientExchange& exchange) {
   const WireRequest& request = exchange.request();
-  headers_.clear();
-  headers_.push_back({":method", request.method});
-  headers_.push_back({":scheme", request.scheme});
-  headers_.push_back({":authority", request.authority});
-  headers_.push_back({":path", request.path});
-  headers_.insert(headers_.end(), request.headers.begin(),
-                  request.headers.end());
+  absl::InlinedVector<Header, 16> headers = {{":method", request.method},
+                                             {":scheme", request.scheme},
+                                             {":authority", request.authority},
+                                             {":path", request.path}};
+  headers.insert(headers.end(), request.headers.begin(), request.headers.end());
   const bool end = request.end && request.body.empty();
   Http2Exchange& made = NewExchange(exchange);
   const absl::StatusOr<Http2Stream*> stream =
-      session_->Request(headers_, end, made);
+      session_->Request(headers, end, made);
   if (!stream.ok()) {
     Release(made);
     return stream.status();

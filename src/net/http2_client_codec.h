@@ -60,7 +60,6 @@ class Http2ClientCodec final : public ClientCodec, private Http2SessionHandler {
   const std::shared_ptr<UpstreamCounters> counters_;
   std::vector<std::unique_ptr<Http2Exchange>> exchanges_;  // all
   std::vector<Http2Exchange*> free_;
-  std::vector<Header> headers_;  // memory for Start()
   size_t active_ = 0;
   size_t active_async_ = 0;
   absl::Status lost_;

@@ -102,12 +102,14 @@ void Http2Session::DropBlock() {
   block_headers_ = 0;
 }
 
-void Http2Session::FillNv(absl::Span<const Header> headers) {
-  nv_.clear();
+Http2Session::NvList Http2Session::NvOf(absl::Span<const Header> headers) {
+  NvList list;
+  list.reserve(headers.size());
   for (const Header& h : headers) {
-    nv_.push_back({Bytes(h.name), Bytes(h.value), h.name.size(), h.value.size(),
-                   NGHTTP2_NV_FLAG_NONE});
+    list.push_back({Bytes(h.name), Bytes(h.value), h.name.size(),
+                    h.value.size(), NGHTTP2_NV_FLAG_NONE});
   }
+  return list;
 }
 
 Http2Stream* Http2Session::NewStream() {
@@ -191,10 +193,10 @@ absl::StatusOr<Http2Stream*> Http2Session::Request(
 
 bool Http2Session::Submit(Http2Stream* stream,
                           absl::Span<const Header> headers) {
-  FillNv(headers);
+  const NvList list = NvOf(headers);
   const bool has_body = !stream->local_end_ || stream->unsent_bytes() > 0;
   const nghttp2_data_provider body = Callbacks::Body(stream);
-  stream->id_ = nghttp2_submit_request(h2_, nullptr, nv_.data(), nv_.size(),
+  stream->id_ = nghttp2_submit_request(h2_, nullptr, list.data(), list.size(),
                                        has_body ? &body : nullptr, stream);
   stream->submitted_ = stream->id_ > 0;
   if (!stream->submitted_) return false;

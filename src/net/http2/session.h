@@ -5,12 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -124,7 +125,9 @@ class Http2Session {
   void SendFinalGoAway();
   bool TooMuchInVain() const;
   void Flooded(Http2Flood kind);
-  void FillNv(absl::Span<const Header> headers);
+  // Views of `headers`.
+  using NvList = absl::InlinedVector<nghttp2_nv, 16>;
+  static NvList NvOf(absl::Span<const Header> headers);
   void DropBlock();
   bool TooLarge() const {
     return block_size_ > options_.max_header_list_size ||
@@ -143,7 +146,7 @@ class Http2Session {
   // All stream objects; those not active are in free_.
   std::vector<std::unique_ptr<Http2Stream>> streams_;
   std::vector<Http2Stream*> free_;
-  std::deque<Http2Stream*> pending_;
+  std::list<Http2Stream*> pending_;  // a deque takes memory while empty
   size_t open_ = 0;
 
   // The header block that is coming in: views into buffers_.
@@ -151,7 +154,6 @@ class Http2Session {
   std::vector<nghttp2_rcbuf*> buffers_;
   size_t block_size_ = 0;
   size_t block_headers_ = 0;
-  std::vector<nghttp2_nv> nv_;
 
   // Clients: bytes that came, and those of frames that meant something. What
   // is on its way when a stream is reset means nothing any more.

@@ -83,8 +83,8 @@ void Http2Session::Callbacks::RefuseTooLarge(Http2Session& s, int32_t id,
                                              bool request) {
   ++s.stats_.headers_too_large;
   if (request) {
-    s.FillNv({{":status", "431"}});
-    nghttp2_submit_response(s.h2_, id, s.nv_.data(), s.nv_.size(), nullptr);
+    const NvList list = NvOf({{":status", "431"}});
+    nghttp2_submit_response(s.h2_, id, list.data(), list.size(), nullptr);
     return;
   }
   if (Http2Stream* stream = StreamOf(s.h2_, id)) stream->too_large_ = true;
@@ -342,9 +342,8 @@ ssize_t Http2Session::Callbacks::ReadBody(nghttp2_session* h2, int32_t id,
   *flags |= NGHTTP2_DATA_FLAG_EOF;
   if (stream->has_trailers_) {
     *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    auto& s = *static_cast<Http2Session*>(user);
-    s.FillNv(stream->headers_.headers());
-    nghttp2_submit_trailer(h2, id, s.nv_.data(), s.nv_.size());
+    const NvList list = NvOf(stream->headers_.headers());
+    nghttp2_submit_trailer(h2, id, list.data(), list.size());
   }
   return static_cast<ssize_t>(n);
 }

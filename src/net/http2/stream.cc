@@ -42,14 +42,14 @@ absl::Status Http2Stream::SendHeaders(absl::Span<const Header> headers,
     return absl::FailedPreconditionError(
         absl::StrCat("http2: stream ", id_, " takes no response headers"));
   }
-  s.FillNv(headers);
+  const Http2Session::NvList list = Http2Session::NvOf(headers);
   int error = 0;
   if (!end_stream && IsInformational(headers)) {
     error = nghttp2_submit_headers(s.h2_, NGHTTP2_FLAG_NONE, id_, nullptr,
-                                   s.nv_.data(), s.nv_.size(), nullptr);
+                                   list.data(), list.size(), nullptr);
   } else {
     const nghttp2_data_provider body = Http2Session::Callbacks::Body(this);
-    error = nghttp2_submit_response(s.h2_, id_, s.nv_.data(), s.nv_.size(),
+    error = nghttp2_submit_response(s.h2_, id_, list.data(), list.size(),
                                     end_stream ? nullptr : &body);
     submitted_ = error == 0;
     local_end_ = end_stream;
