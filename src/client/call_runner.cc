@@ -244,15 +244,19 @@ void CallRunner::Start(const cluster::AttemptPlan& plan) {
   const Request& request = *plan.request;
   wire_.method = request_.method;
   wire_.scheme = request.scheme;
-  if (route_ != nullptr && route_->rewrites_requests()) {
+  rewrites_ = route_ != nullptr && route_->rewrites_requests();
+  if (rewrites_) {
     routing::ClusterChoice choice;
     choice.name = cluster_;
     choice.weighted_index = weighted_index_;
     rewritten_ =
         route_->RewriteRequest(request, choice, plan.host->hostname_view());
   } else {
-    rewritten_ = {std::string(request.authority), std::string(request.path),
-                  routing::HeaderList(request.headers)};
+    // The engine may have normalized them in memory of its own.
+    rewritten_.authority.assign(request.authority);
+    rewritten_.path.assign(request.path);
+    rewrites_ = request.headers.data() != headers_.headers().data();
+    if (rewrites_) rewritten_.headers = routing::HeaderList(request.headers);
   }
   if (plan.number == 1 && route_ != nullptr && !route_->mirrors().empty()) {
     ChooseShadows(request);
@@ -287,17 +291,29 @@ void CallRunner::SendShadows() {
   }
 }
 
-void CallRunner::BeginAttempt() {
+absl::Status CallRunner::FillHeaders() {
+  const bool counts =
+      route_ != nullptr && route_->include_request_attempt_count();
+  if (!rewrites_ && !counts && !headers_.tells_mesh()) {
+    wire_.headers = headers_.headers();
+    return absl::OkStatus();
+  }
   // What the route added may be anything.
-  const absl::Status status =
-      rewritten_headers_.Assign(rewritten_.headers.headers(), false);
-  if (!status.ok()) return FinishWith(status);
-  if (route_ != nullptr && route_->include_request_attempt_count()) {
+  absl::Status status = rewritten_headers_.Assign(
+      rewrites_ ? rewritten_.headers.headers() : headers_.headers(), false);
+  if (!status.ok()) return status;
+  if (counts) {
     rewritten_headers_.Set(kAttemptCount, absl::StrCat(call_.attempts()));
   }
+  wire_.headers = rewritten_headers_.headers();
+  return absl::OkStatus();
+}
+
+void CallRunner::BeginAttempt() {
+  absl::Status status = FillHeaders();
+  if (!status.ok()) return FinishWith(std::move(status));
   wire_.authority = rewritten_.authority;
   wire_.path = rewritten_.path;
-  wire_.headers = rewritten_headers_.headers();
   reported_ = false;
   committed_ = false;
   phase_ = Phase::kAwait;

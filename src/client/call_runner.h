@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "base/block_cache.h"
 #include "client/call_filters.h"
 #include "client/callbacks.h"
 #include "client/wire_headers.h"
@@ -33,6 +34,8 @@ struct CallEnvironment {
   std::shared_ptr<mesh::Core> core;
   mesh::Transport* transport = nullptr;                    // the core's
   std::vector<std::shared_ptr<event::TimerWheel>> wheels;  // by loop
+  // Of calls that do not block; by loop.
+  std::vector<std::shared_ptr<base::BlockCache>> call_memory;
   http::ClientOptions options;
   // Sends a copy of a request; what becomes of it is nobody's business.
   std::function<void(http::Request request)> shadow;
@@ -154,6 +157,7 @@ class CallRunner : public event::WheelTimer,
   void ChooseShadows(const Request& request);
   void SendShadows();
   void BeginAttempt();
+  absl::Status FillHeaders();
   bool MayGoAgain(const RetryDecision& decision);
   bool CheckAttempt();  // false: nothing to do yet
   bool CheckTimeouts();
@@ -194,6 +198,7 @@ class CallRunner : public event::WheelTimer,
   std::string cluster_;
   net::HostPool* pool_ = nullptr;
   std::shared_ptr<const net::UpstreamOptions> upstream_;
+  bool rewrites_ = false;  // else rewritten_ has no headers
   routing::RewrittenRequest rewritten_;
   WireHeaders rewritten_headers_;
   net::WireRequest wire_;

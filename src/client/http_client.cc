@@ -83,6 +83,9 @@ void Headers::Clear() {
 
 namespace {
 
+// Calls whose memory is kept, for each loop: some hundred KB.
+constexpr size_t kKeptCalls = 256;
+
 struct Url {
   std::string_view scheme;
   std::string_view authority;
@@ -239,7 +242,11 @@ class Client::Impl {
       Request request) {
     absl::StatusOr<Goal> goal = GoalOf(request.url);
     if (!goal.ok()) return goal.status();
-    return std::make_shared<client::HttpCall>(
+    const auto& memory = environment->call_memory;
+    const uint32_t stripe =
+        environment->core->engine().slots().Current().stripe.index;
+    return std::allocate_shared<client::HttpCall>(
+        base::CachedAllocator<client::HttpCall>(memory[stripe % memory.size()]),
         environment, std::move(goal->target), std::move(request), goal->path);
   }
 
@@ -305,6 +312,8 @@ absl::StatusOr<Client> Client::Impl::MakeClient(Mesh& mesh,
   environment->options = options;
   for (size_t i = 0; i < environment->transport->size(); ++i) {
     environment->wheels.push_back(environment->transport->wheel(i));
+    environment->call_memory.push_back(
+        std::make_shared<base::BlockCache>(kKeptCalls));
   }
   auto shadows = std::make_shared<client::CallEnvironment>(*environment);
   shadows->options.filters.clear();

@@ -61,6 +61,7 @@ absl::Status WireHeaders::Assign(absl::Span<const Header> headers,
   headers_.clear();
   owned_.clear();
   host_ = {};
+  tells_mesh_ = false;
   headers_.reserve(headers.size());
   for (const Header& header : headers) {
     std::string_view name = header.name;
@@ -79,7 +80,10 @@ absl::Status WireHeaders::Assign(absl::Span<const Header> headers,
     }
     if (Contains(kOfConnection, name)) continue;
     if (name == "te" && header.value != "trailers") continue;
-    if (!for_mesh && name[0] == 'x' && Contains(kForMesh, name)) continue;
+    if (name[0] == 'x' && Contains(kForMesh, name)) {
+      if (!for_mesh) continue;
+      tells_mesh_ = true;
+    }
     headers_.push_back({name, header.value});
   }
   return absl::OkStatus();

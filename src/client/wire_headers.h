@@ -30,6 +30,8 @@ class WireHeaders {
   void Set(std::string_view name, std::string value);
 
   absl::Span<const Header> headers() const { return headers_; }
+  // Whether headers for the mesh are among them.
+  bool tells_mesh() const { return tells_mesh_; }
   // The first value; empty: none.
   std::string_view Find(std::string_view name) const;
   // Of "host", which is not among headers().
@@ -39,6 +41,7 @@ class WireHeaders {
   std::vector<Header> headers_;
   std::vector<std::unique_ptr<const std::string>> owned_;
   std::string_view host_;
+  bool tells_mesh_ = false;
 };
 
 // Views of `headers`, which must live as long.

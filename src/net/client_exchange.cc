@@ -40,7 +40,10 @@ const char* ExchangeFailureName(ExchangeFailure failure) {
   return "unknown";
 }
 
-ClientExchange::~ClientExchange() { Cancel(); }
+ClientExchange::~ClientExchange() {
+  // Nobody else knows of it now: no lock is needed to see that it is over.
+  if (connection_ != nullptr || (events_ & kOver) == 0) Cancel();
+}
 
 void ClientExchange::Set(uint32_t events) {
   events_ |= events;

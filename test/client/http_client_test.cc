@@ -94,6 +94,19 @@ TEST_P(HttpClientTest, SendsHeadersInLowerCaseWithoutThoseOfAConnection) {
   EXPECT_EQ(seen->authority, "other.host");
 }
 
+TEST_P(HttpClientTest, SendsHeadersAsTheListenerHasThem) {
+  text_.connection_manager =
+      "scheme_header_transformation: {scheme_to_overwrite: https}";
+  Start(1);
+  http::Request request;
+  request.url = "http://echo/";
+  request.headers = {{"x-forwarded-proto", "http"}, {"x-thing", "a"}};
+  ASSERT_TRUE(client_->Send(request).ok());
+  const auto seen = backends_[0]->LastRequest();
+  EXPECT_EQ(seen->Get("x-forwarded-proto"), "https");
+  EXPECT_EQ(seen->Get("x-thing"), "a");
+}
+
 TEST_P(HttpClientTest, UsesOneConnectionForCallsOneAfterTheOther) {
   Start(1);
   for (int i = 0; i < 50; ++i) ASSERT_TRUE(Get("/").ok());
