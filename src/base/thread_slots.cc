@@ -42,6 +42,11 @@ bool RegisterMembarrier() {
 #endif
 }
 
+// Whether what the thread had to give back at its end was given back. The main
+// thread may go on after that, in the destructors of static objects; this one
+// has no destructor.
+thread_local bool thread_ended = false;
+
 void Membarrier() {
 #if defined(__linux__) && !defined(MESHLIB_TSAN)
   syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
@@ -103,6 +108,7 @@ struct ThreadSlots::Registrations {
   };
 
   ~Registrations() {
+    thread_ended = true;
     for (const Entry& entry : entries) entry.impl->GiveBack(entry.slot);
     cache_ = {nullptr, nullptr};
   }
@@ -130,8 +136,17 @@ ThreadSlots::~ThreadSlots() {
   impl_->closed.store(true, std::memory_order_release);
 }
 
-ThreadSlot& ThreadSlots::Register() {
+ThreadSlots::Registrations& ThreadSlots::OfThread() {
+  if (thread_ended) {
+    thread_local Registrations* const late = new Registrations;  // for good
+    return *late;
+  }
   thread_local Registrations registrations;
+  return registrations;
+}
+
+ThreadSlot& ThreadSlots::Register() {
+  Registrations& registrations = OfThread();
   for (const Registrations::Entry& entry : registrations.entries) {
     if (entry.impl == impl_) {
       cache_ = {impl_.get(), entry.slot};

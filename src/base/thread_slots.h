@@ -68,6 +68,7 @@ class ThreadSlots {
     ThreadSlot* slot;
   };
   struct Registrations;
+  static Registrations& OfThread();
 
   // The slot that the thread used last. Initial-exec: one load instead of a
   // call, also in a shared library.

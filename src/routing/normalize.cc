@@ -205,9 +205,12 @@ size_t PortBegin(std::string_view authority) {
              : colon;
 }
 
-void OverwriteScheme(const std::string& scheme, Request& request,
+void OverwriteScheme(std::string_view wanted, Request& request,
                      NormalizedText& text) {
   constexpr std::string_view kForwardedProto = "x-forwarded-proto";
+  // Not a view of the rules, which may be gone before the request is: there
+  // are no other values (HttpConnectionManager's validation).
+  const std::string_view scheme = wanted == "https" ? "https" : "http";
   request.scheme = scheme;
   if (model::FindHeader(request.headers, kForwardedProto) == nullptr) return;
   for (const Header& header : request.headers) {
